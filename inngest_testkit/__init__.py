@@ -1,0 +1,1 @@
+"""The Inngest dev server as a library, on a fake clock."""
