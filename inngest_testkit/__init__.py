@@ -1,1 +1,32 @@
-"""The Inngest dev server as a library, on a fake clock."""
+"""The Inngest dev server as a library: test workflows on a fake clock, in your test's own process."""
+
+from __future__ import annotations
+
+from inngest_testkit.clock import FakeClock
+from inngest_testkit.engine import AsyncEngine, Engine, Sent
+from inngest_testkit.errors import NonRetriableError, RetryAfterError, TestkitError
+from inngest_testkit.events import Event
+from inngest_testkit.functions.model import Function, Step, after, docker, http, on_cron, on_event
+from inngest_testkit.runs import HistoryKind, Run, RunStatus, StepStatus
+
+__all__ = [
+    "AsyncEngine",
+    "Engine",
+    "Event",
+    "FakeClock",
+    "Function",
+    "HistoryKind",
+    "NonRetriableError",
+    "RetryAfterError",
+    "Run",
+    "RunStatus",
+    "Sent",
+    "Step",
+    "StepStatus",
+    "TestkitError",
+    "after",
+    "docker",
+    "http",
+    "on_cron",
+    "on_event",
+]

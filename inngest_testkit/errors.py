@@ -24,7 +24,7 @@
     │   ├── PauseNotFoundError
     │   ├── PauseLeasedError
     │   └── VersionError              a function or action version that conflicts or is missing
-    └── StepFailure                   raised by a step's code to steer its retries
+    └── StepFailedError                   raised by a step's code to steer its retries
         ├── NonRetriableError
         └── RetryAfterError
 
@@ -219,15 +219,15 @@ class VersionError(StoreError):
     """A function or action version that exists already, or does not exist."""
 
 
-class StepFailure(TestkitError):
+class StepFailedError(TestkitError):
     """Raised by a step's code to steer its retries; the step has failed with this message."""
 
 
-class NonRetriableError(StepFailure):
+class NonRetriableError(StepFailedError):
     """The step has failed for good: no further attempts."""
 
 
-class RetryAfterError(StepFailure):
+class RetryAfterError(StepFailedError):
     """The step has failed; the next attempt, if any is left, comes at `retry_after` (a span or a moment)."""
 
     def __init__(self, message: str, retry_after: timedelta | datetime) -> None:

@@ -1,0 +1,1 @@
+"""Functions, function versions and action versions."""

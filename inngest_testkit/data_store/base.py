@@ -1,0 +1,127 @@
+"""The contract of a data store: functions, their versions, and the actions that their steps run.
+
+Source: recordings/dag README, "Defaults, ids, DSN" (versions and constraints) and "Postgres tables" (rules).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from inngest_testkit.functions.model import Runtime, VersionConstraint
+    from inngest_testkit.functions.plan import FunctionPlan
+
+__all__ = ["ActionVersion", "DataStore", "FunctionVersion"]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionVersion:
+    """One version of the code that a step runs; it is live from `valid_from` (once set) to `valid_to`.
+
+    `runtime` says where it runs; None is an action that only a mock can stand for.
+    """
+
+    dsn: str
+    major: int
+    minor: int
+    name: str
+    runtime: Runtime | None
+    created_at: datetime
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the version may be used."""
+        return self.valid_from is not None and self.valid_to is None
+
+    @property
+    def version(self) -> str:
+        """The version as text, `major.minor`."""
+        return f"{self.major}.{self.minor}"
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionVersion:
+    """One version of a function; live from `valid_from` (once set) to `valid_to`."""
+
+    plan: FunctionPlan
+    version: int
+    created_at: datetime
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+
+    @property
+    def function_id(self) -> str:
+        """The function's id."""
+        return self.plan.function.id
+
+    @property
+    def is_live(self) -> bool:
+        """Whether events start it."""
+        return self.valid_from is not None and self.valid_to is None
+
+
+class DataStore(Protocol):
+    """Keeps functions and actions. What is unknown raises `NotFoundError`."""
+
+    async def create_function_version(self, plan: FunctionPlan, now: datetime, *, live: bool = True) -> FunctionVersion:
+        """Add the next version of a function (the first is 1).
+
+        When live, it starts at `now`, and the version that was live before ends then.
+        """
+        ...
+
+    async def function(self, function_id: str) -> FunctionVersion:
+        """Return the live version of a function."""
+        ...
+
+    async def function_version(self, function_id: str, version: int) -> FunctionVersion:
+        """Return one version of a function, live or not."""
+        ...
+
+    async def functions(self) -> Sequence[FunctionVersion]:
+        """Return the live versions of all functions, in the order in which the functions were first added."""
+        ...
+
+    async def functions_by_event(self, name: str) -> Sequence[FunctionVersion]:
+        """Return the live versions that an event of this name may start, in the order of `functions`."""
+        ...
+
+    async def scheduled(self) -> Sequence[FunctionVersion]:
+        """Return the live versions that have a cron trigger, in the order of `functions`."""
+        ...
+
+    async def function_history(self, function_id: str) -> Sequence[FunctionVersion]:
+        """Return every version of a function, oldest first; nothing for an unknown one."""
+        ...
+
+    async def create_action_version(self, action: ActionVersion) -> ActionVersion:
+        """Add an action version, not yet enabled.
+
+        Raises `VersionError` when the version exists: `existing action version found for DSN:MAJOR-MINOR`.
+        """
+        ...
+
+    async def enable_action_version(self, dsn: str, major: int, minor: int, now: datetime) -> ActionVersion:
+        """Make a version live from `now`; nothing changes for one that was enabled before.
+
+        Raises `VersionError` for an unknown one: `no existing action version to update`.
+        """
+        ...
+
+    async def disable_action_version(self, dsn: str, major: int, minor: int, now: datetime) -> ActionVersion:
+        """End a live version at `now`; nothing changes for one that is not live. Raises as enabling does."""
+        ...
+
+    async def action(self, dsn: str, constraint: VersionConstraint | None = None) -> ActionVersion:
+        """Return the live version that the constraint asks for."""
+        ...
+
+    async def action_history(self, dsn: str) -> Sequence[ActionVersion]:
+        """Return every version of an action, by version; nothing for an unknown one."""
+        ...

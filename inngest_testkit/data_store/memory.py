@@ -1,0 +1,134 @@
+"""The data store in this process's memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from inngest_testkit.data_store.base import ActionVersion, FunctionVersion
+from inngest_testkit.errors import NotFoundError, VersionError
+from inngest_testkit.functions.model import VersionConstraint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from inngest_testkit.functions.plan import FunctionPlan
+
+__all__ = ["MemoryDataStore"]
+
+
+_NEWEST = VersionConstraint()
+
+
+class MemoryDataStore:
+    """Keeps functions and actions in dicts, with a look-up table from event names to functions."""
+
+    never_suspends = True
+
+    def __init__(self) -> None:
+        self._functions: dict[str, list[FunctionVersion]] = {}
+        self._live: dict[str, FunctionVersion] = {}
+        self._by_event: dict[str, tuple[FunctionVersion, ...]] = {}
+        self._actions: dict[str, dict[tuple[int, int], ActionVersion]] = {}
+        self._resolved: dict[str, dict[VersionConstraint, ActionVersion]] = {}
+
+    async def create_function_version(self, plan: FunctionPlan, now: datetime, *, live: bool = True) -> FunctionVersion:
+        """See `DataStore.create_function_version`."""
+        function_id = plan.function.id
+        versions = self._functions.setdefault(function_id, [])
+        new = FunctionVersion(plan, len(versions) + 1, now, valid_from=now if live else None)
+        if live:
+            versions[:] = [replace(v, valid_to=now) if v.is_live else v for v in versions]
+            self._live[function_id] = new
+            self._index()
+        versions.append(new)
+        return new
+
+    def _index(self) -> None:
+        table: dict[str, list[FunctionVersion]] = {}
+        for version in self._ordered():
+            for name in dict.fromkeys(t.event for t in version.plan.triggers if t.event is not None):
+                table.setdefault(name, []).append(version)
+        self._by_event = {name: tuple(found) for name, found in table.items()}
+
+    def _ordered(self) -> list[FunctionVersion]:
+        return [self._live[function_id] for function_id in self._functions if function_id in self._live]
+
+    async def function(self, function_id: str) -> FunctionVersion:
+        """See `DataStore.function`."""
+        if function_id not in self._live:
+            raise NotFoundError("function", function_id, self._live)
+        return self._live[function_id]
+
+    async def function_version(self, function_id: str, version: int) -> FunctionVersion:
+        """See `DataStore.function_version`."""
+        versions = self._functions.get(function_id, [])
+        if not 1 <= version <= len(versions):
+            raise NotFoundError("function version", f"{function_id} {version}")
+        return versions[version - 1]
+
+    async def functions(self) -> Sequence[FunctionVersion]:
+        """See `DataStore.functions`."""
+        return self._ordered()
+
+    async def functions_by_event(self, name: str) -> Sequence[FunctionVersion]:
+        """See `DataStore.functions_by_event`."""
+        return self._by_event.get(name, ())
+
+    async def scheduled(self) -> Sequence[FunctionVersion]:
+        """See `DataStore.scheduled`."""
+        return [v for v in self._ordered() if any(t.schedule is not None for t in v.plan.triggers)]
+
+    async def function_history(self, function_id: str) -> Sequence[FunctionVersion]:
+        """See `DataStore.function_history`."""
+        return tuple(self._functions.get(function_id, ()))
+
+    async def create_action_version(self, action: ActionVersion) -> ActionVersion:
+        """See `DataStore.create_action_version`."""
+        versions = self._actions.setdefault(action.dsn, {})
+        if (action.major, action.minor) in versions:
+            raise VersionError(f"existing action version found for {action.dsn}:{action.major}-{action.minor}")
+        return self._keep(replace(action, valid_from=None, valid_to=None))
+
+    def _keep(self, action: ActionVersion) -> ActionVersion:
+        self._actions[action.dsn][action.major, action.minor] = action
+        self._resolved.pop(action.dsn, None)
+        return action
+
+    def _existing(self, dsn: str, major: int, minor: int) -> ActionVersion:
+        action = self._actions.get(dsn, {}).get((major, minor))
+        if action is None:
+            raise VersionError(f"no existing action version to update: {dsn}:{major}-{minor}")
+        return action
+
+    async def enable_action_version(self, dsn: str, major: int, minor: int, now: datetime) -> ActionVersion:
+        """See `DataStore.enable_action_version`."""
+        action = self._existing(dsn, major, minor)
+        return action if action.valid_from is not None else self._keep(replace(action, valid_from=now))
+
+    async def disable_action_version(self, dsn: str, major: int, minor: int, now: datetime) -> ActionVersion:
+        """See `DataStore.disable_action_version`."""
+        action = self._existing(dsn, major, minor)
+        return self._keep(replace(action, valid_to=now)) if action.is_live else action
+
+    async def action(self, dsn: str, constraint: VersionConstraint | None = None) -> ActionVersion:
+        """See `DataStore.action`."""
+        wanted = constraint or _NEWEST
+        known = self._resolved.setdefault(dsn, {})
+        if wanted not in known:
+            known[wanted] = self._resolve(dsn, wanted)
+        return known[wanted]
+
+    def _resolve(self, dsn: str, wanted: VersionConstraint) -> ActionVersion:
+        live = [a for a in self._actions.get(dsn, {}).values() if a.is_live]
+        fitting = [
+            a for a in live if wanted.major is None or (a.major == wanted.major and wanted.minor in (None, a.minor))
+        ]
+        if not fitting:
+            raise NotFoundError("action", f"{dsn} version {wanted}", [f"{a.dsn} version {a.version}" for a in live])
+        return max(fitting, key=lambda a: (a.major, a.minor))
+
+    async def action_history(self, dsn: str) -> Sequence[ActionVersion]:
+        """See `DataStore.action_history`."""
+        return [action for _, action in sorted(self._actions.get(dsn, {}).items())]

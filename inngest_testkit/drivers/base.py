@@ -1,0 +1,132 @@
+"""The contract of a driver: run one step in its runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+
+from inngest_testkit.events import Event
+from inngest_testkit.runs.model import ErrorInfo
+from inngest_testkit.values import Json, JsonValue, decode, encode
+
+if TYPE_CHECKING:
+    from inngest_testkit.data_store.base import ActionVersion
+
+__all__ = ["Bridge", "Driver", "StepOutputs", "StepRequest", "StepResponse", "direct"]
+
+T = TypeVar("T")
+
+#: Awaits what needs an event loop, wherever the engine has one.
+Bridge: TypeAlias = Callable[[Awaitable[T]], Awaitable[T]]
+
+
+async def direct(awaitable: Awaitable[T]) -> T:
+    """The bridge of an engine that itself runs on an event loop."""
+    return await awaitable
+
+
+class StepOutputs(Mapping[str, JsonValue]):
+    """The outputs of the steps that are done, by id; read-only, decoded when read."""
+
+    __slots__ = ("encoded",)
+
+    def __init__(self, encoded: Mapping[str, Json]) -> None:
+        #: The same outputs as they are stored.
+        self.encoded = encoded
+
+    def __getitem__(self, key: str) -> JsonValue:
+        return self.encoded[key].value
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.encoded
+
+    def __iter__(self):  # type: ignore[no-untyped-def]  # noqa: ANN204 - as in Mapping
+        return iter(self.encoded)
+
+    def __len__(self) -> int:
+        return len(self.encoded)
+
+    def __repr__(self) -> str:
+        return f"StepOutputs({dict(self.encoded)!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class StepRequest:
+    """What a driver is asked to run: `attempt` counts from 0, `now` is the engine's time."""
+
+    run_id: str
+    function_id: str
+    workflow_id: str
+    step_id: str
+    attempt: int
+    event: Json
+    outputs: Mapping[str, Json]
+    action: ActionVersion
+    now: datetime
+
+    @property
+    def steps(self) -> StepOutputs:
+        """The outputs of the steps that are done."""
+        return StepOutputs(self.outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class StepResponse:
+    """What became of the step: an `output`, or an `error` and whether it may be tried again.
+
+    `retry_after` is a span or a moment, and overrides the delay before the next attempt. `takes` is the virtual time
+    between the step's start and its finish. `events` are sent when the step is finished. `scheduled`: the result
+    will arrive later as an event, so there is neither output nor error.
+    """
+
+    output: Json | None = None
+    error: ErrorInfo | None = None
+    retryable: bool = True
+    retry_after: timedelta | datetime | None = None
+    takes: timedelta | None = None
+    events: tuple[Event, ...] = field(default=())
+    scheduled: bool = False
+
+    def to_json(self) -> Json:
+        """Return the outcome as a queue item carries it; `takes` is over by then."""
+        retry_after = self.retry_after
+        return encode(
+            {
+                "output": None if self.output is None else self.output.raw.decode(),
+                "error": None if self.error is None else self.error.to_dict(),
+                "retryable": self.retryable,
+                "retry_after_s": retry_after.total_seconds() if isinstance(retry_after, timedelta) else None,
+                "retry_at": retry_after.isoformat() if isinstance(retry_after, datetime) else None,
+                "events": [event.to_dict() for event in self.events],
+            }
+        )
+
+    @classmethod
+    def from_json(cls, stored: Json) -> StepResponse:
+        """Read what `to_json` wrote."""
+        fields: dict[str, JsonValue] = decode(stored.raw)  # type: ignore[assignment]
+        output, error = fields["output"], fields["error"]
+        span, moment = fields["retry_after_s"], fields["retry_at"]
+        retry_after = datetime.fromisoformat(moment) if isinstance(moment, str) else None
+        return cls(
+            output=Json(output.encode()) if isinstance(output, str) else None,
+            error=ErrorInfo(**error) if isinstance(error, dict) else None,  # type: ignore[arg-type]
+            retryable=bool(fields["retryable"]),
+            retry_after=timedelta(seconds=span) if isinstance(span, (int, float)) else retry_after,
+            events=tuple(Event.from_mapping(e) for e in fields["events"]),  # type: ignore[union-attr,arg-type]
+        )
+
+
+class Driver(Protocol):
+    """Runs the steps of one runtime. A driver never raises for what a step does: that is an `error`."""
+
+    @property
+    def runtime(self) -> str:
+        """The type of runtime, such as `python` or `http`."""
+        ...
+
+    async def execute(self, request: StepRequest) -> StepResponse:
+        """Run one attempt of a step."""
+        ...

@@ -1,0 +1,144 @@
+"""Mocks: what stands for a step's code in a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final
+
+from inngest_testkit.drivers.base import Bridge, StepRequest, StepResponse, direct
+from inngest_testkit.drivers.python import call_step, check_callable
+from inngest_testkit.durations import format_duration, to_timedelta
+from inngest_testkit.errors import MockError
+
+__all__ = ["UNSET", "Mock", "Mocks", "Raises", "SideEffect"]
+
+
+class _UnsetType:
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+#: No value was given; None is a value.
+UNSET: Final[Any] = _UnsetType()
+
+Raises = BaseException | type[BaseException]
+SideEffect = Callable[..., Any] | Sequence[Any]
+
+
+class Mock:
+    """One mock of one step; `calls` are the requests that it answered, in order.
+
+    Exactly one of `returns`, `raises` and `side_effect` says what it does; with `takes` alone the step's own code
+    runs and takes that virtual time. A `side_effect` is a callable that asks for what it wants as a step does
+    (`event`, `steps`, `attempt`, …), or a list with one result for each attempt, exceptions among them being
+    raised (the last one repeats). `times` limits how many executions it answers.
+    """
+
+    def __init__(
+        self,
+        function_id: str,
+        step_id: str,
+        *,
+        returns: object = UNSET,
+        raises: Raises | None = None,
+        side_effect: SideEffect | None = None,
+        times: int | None = None,
+        takes: timedelta | str | float | None = None,
+    ) -> None:
+        self.function_id, self.step_id = function_id, step_id
+        given = [
+            name
+            for name, there in (
+                ("returns", returns is not UNSET),
+                ("raises", raises is not None),
+                ("side_effect", side_effect is not None),
+            )
+            if there
+        ]
+        if len(given) > 1:
+            raise self._error(f"give one of {' and '.join(given)}, not both")
+        if not given and takes is None:
+            raise self._error("say what it does: returns=, raises=, side_effect=, or takes= for the real code")
+        if raises is not None and not _is_exception(raises):
+            raise self._error(f"raises takes an exception or an exception class, found {raises!r}")
+        if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
+            raise self._error(f"times is how many executions it answers, at least 1, found {times!r}")
+        self.times = times
+        self.takes = None if takes is None else to_timedelta(takes)
+        if self.takes is not None and self.takes < timedelta():
+            raise self._error(f"takes cannot be negative, found {format_duration(self.takes)}")
+        self.calls: list[StepRequest] = []
+        self._passes_through = not given
+        self._run = self._code(returns, raises, side_effect)
+
+    def _error(self, reason: str) -> MockError:
+        return MockError(f"mock of step {self.step_id!r} of function {self.function_id!r}: {reason}")
+
+    def _code(self, returns: object, raises: Raises | None, side_effect: SideEffect | None) -> Callable[..., Any]:
+        if callable(side_effect):
+            check_callable(side_effect, f"mock of step {self.step_id!r}")
+            return side_effect
+        if side_effect is not None:
+            results = list(side_effect)
+            if not results:
+                raise self._error("side_effect is an empty list: there is nothing to answer")
+            return lambda attempt: _produce(results[min(attempt, len(results) - 1)])
+        outcome = returns if raises is None else raises
+        return lambda: _produce(outcome) if raises is not None else outcome
+
+    @property
+    def called(self) -> bool:
+        """Whether it has answered at all."""
+        return bool(self.calls)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether it has answered as often as it was to."""
+        return self.times is not None and len(self.calls) >= self.times
+
+    async def execute(self, request: StepRequest, real: Callable[[], Any], bridge: Bridge[Any]) -> StepResponse:
+        """Answer for a step; `real` runs its own code."""
+        self.calls.append(request)
+        response: StepResponse = await real() if self._passes_through else await call_step(self._run, request, bridge)
+        return response if self.takes is None else replace(response, takes=self.takes)
+
+    def __repr__(self) -> str:
+        used = f"{len(self.calls)} calls" if self.calls else "never used"
+        return f"<Mock of {self.function_id}/{self.step_id}, {used}>"
+
+
+class Mocks:
+    """The mocks of an engine; for a step, the newest one that is not exhausted answers."""
+
+    def __init__(self, bridge: Bridge[Any] = direct) -> None:
+        self._mocks: dict[tuple[str, str], list[Mock]] = {}
+        self.bridge = bridge
+
+    def add(self, mock: Mock) -> Mock:
+        """Put a mock before those that its step has."""
+        self._mocks.setdefault((mock.function_id, mock.step_id), []).append(mock)
+        return mock
+
+    def find(self, function_id: str, step_id: str) -> Mock | None:
+        """Return the mock that answers next for a step."""
+        for mock in reversed(self._mocks.get((function_id, step_id), ())):
+            if not mock.exhausted:
+                return mock
+        return None
+
+    def unused(self) -> list[Mock]:
+        """Return the mocks that never answered, in order of function and step."""
+        return [mock for _, mocks in sorted(self._mocks.items()) for mock in mocks if not mock.called]
+
+
+def _is_exception(value: object) -> bool:
+    return isinstance(value, BaseException) or (isinstance(value, type) and issubclass(value, BaseException))
+
+
+def _produce(outcome: object) -> object:
+    if _is_exception(outcome):
+        # Without the traceback of earlier raises, which an instance would collect.
+        raise outcome.with_traceback(None) if isinstance(outcome, BaseException) else outcome  # type: ignore[misc]
+    return outcome

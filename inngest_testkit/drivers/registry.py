@@ -1,0 +1,51 @@
+"""Which driver runs a step: a mock first, then the driver of its runtime."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from inngest_testkit.drivers.http import HttpDriver
+from inngest_testkit.drivers.missing import MissingDriver
+from inngest_testkit.drivers.mock import Mocks
+from inngest_testkit.drivers.python import PythonDriver
+from inngest_testkit.errors import SetupError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from inngest_testkit.drivers.base import Bridge, Driver, StepRequest, StepResponse
+
+__all__ = ["Drivers"]
+
+
+class Drivers:
+    """The drivers of an engine by runtime: python and http unless others are given, and the mocks before them."""
+
+    def __init__(self, given: Iterable[Driver], bridge: Bridge[Any]) -> None:
+        self.mocks = Mocks(bridge)
+        self._drivers: dict[str, Driver] = {}
+        own: tuple[Driver, ...] = (PythonDriver(bridge), HttpDriver(bridge=bridge))
+        for driver in (*own, *given):
+            if not isinstance(getattr(driver, "runtime", None), str) or not hasattr(driver, "execute"):
+                raise SetupError(f"a driver has a `runtime` and an async `execute`, found {driver!r}")
+            self._drivers[driver.runtime] = driver
+
+    async def execute(self, request: StepRequest) -> StepResponse:
+        """Run one attempt of a step, or its mock."""
+        mock = self.mocks.find(request.function_id, request.step_id)
+        if mock is not None:
+            return await mock.execute(request, lambda: self._execute(request), self.mocks.bridge)
+        return await self._execute(request)
+
+    async def _execute(self, request: StepRequest) -> StepResponse:
+        runtime = request.action.runtime
+        kind = "" if runtime is None else runtime.type
+        driver = self._drivers.get(kind) or MissingDriver(kind)
+        return await driver.execute(request)
+
+    async def close(self) -> None:
+        """Close the drivers that hold connections."""
+        for driver in self._drivers.values():
+            close = getattr(driver, "close", None)
+            if close is not None:
+                await close()

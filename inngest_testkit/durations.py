@@ -1,0 +1,95 @@
+"""Durations as text: Go's syntax with days and weeks.
+
+Source: recordings/dag README, "Runs and edges" (units ns us ms s m h d w, optional sign, several numbers in a row).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from functools import lru_cache
+
+from inngest_testkit.errors import DurationError
+
+__all__ = ["format_duration", "parse_duration", "to_timedelta"]
+
+_MICROSECONDS = {
+    "ns": 0.001,
+    "us": 1,
+    "µs": 1,
+    "μs": 1,
+    "ms": 1_000,
+    "s": 1_000_000,
+    "m": 60_000_000,
+    "h": 3_600_000_000,
+    "d": 86_400_000_000,
+    "w": 604_800_000_000,
+}
+_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d|w)")
+_UNITS = (("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000), ("us", 1))
+
+
+@lru_cache(maxsize=1024)
+def parse_duration(text: str) -> timedelta:
+    """Read a duration such as `1h30m`, `3d`, `1.5h`, `-2s` or `0`; microseconds are the finest that is kept.
+
+    Raises `DurationError` for anything else.
+    """
+    if not isinstance(text, str):
+        raise DurationError(text, f"expected text, found {type(text).__name__}")
+    body = text[1:] if text[:1] in {"+", "-"} else text
+    if body == "0":
+        return timedelta()
+    if not body:
+        raise DurationError(text, "there is no number in it")
+    total, end = 0.0, 0
+    while end < len(body):
+        part = _PART.match(body, end)
+        if part is None:
+            raise DurationError(text, _reason(body, end))
+        total += float(part[1]) * _MICROSECONDS[part[2]]
+        end = part.end()
+    try:
+        return timedelta(microseconds=round(-total if text[0] == "-" else total))
+    except OverflowError:
+        raise DurationError(text, "it is longer than a calendar can hold") from None
+
+
+def _reason(body: str, at: int) -> str:
+    rest = body[at:]
+    if re.match(r"(\d+\.?\d*|\.\d+)$", rest):
+        return f"{rest!r} has no unit"
+    if re.match(r"\d", rest):
+        return f"unknown unit in {rest!r}"
+    return f"expected a number at {rest!r}"
+
+
+def to_timedelta(value: timedelta | str | float) -> timedelta:
+    """Read what a user may write for a span: a timedelta, a text (`parse_duration`) or seconds.
+
+    Raises `DurationError` when it is none of them.
+    """
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str):
+        return parse_duration(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise DurationError(value, f"expected a timedelta, a text or seconds, found {type(value).__name__}")
+    try:
+        return timedelta(seconds=value)
+    except (OverflowError, ValueError):
+        raise DurationError(value, "it is longer than a calendar can hold") from None
+
+
+def format_duration(span: timedelta) -> str:
+    """Write a duration so that `parse_duration` reads it back, largest unit first: `3d`, `1h30m`, `0s`."""
+    micros = span // timedelta(microseconds=1)
+    if micros == 0:
+        return "0s"
+    sign, micros = ("-", -micros) if micros < 0 else ("", micros)
+    parts = []
+    for unit, size in _UNITS:
+        count, micros = divmod(micros, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return sign + "".join(parts)

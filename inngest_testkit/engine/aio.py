@@ -1,0 +1,165 @@
+"""The engine under asyncio or trio."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import anyio
+
+from inngest_testkit.drivers.base import direct
+from inngest_testkit.engine.core import Core, Duration, Keep
+from inngest_testkit.engine.surface import QueueView, Surface
+from inngest_testkit.errors import UsageError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Coroutine, Iterable, Sequence
+    from datetime import datetime
+    from types import TracebackType
+
+    from inngest_testkit.data_store.base import DataStore
+    from inngest_testkit.drivers.base import Driver
+    from inngest_testkit.engine.results import Sent
+    from inngest_testkit.engine.seams import Chooser, Gate
+    from inngest_testkit.event_stream.base import EventStream
+    from inngest_testkit.events import Event
+    from inngest_testkit.functions.model import Function
+    from inngest_testkit.queue.base import Queue, QueueItem
+    from inngest_testkit.runs import Run
+    from inngest_testkit.state.base import StateStore
+
+__all__ = ["IN_STEP", "AsyncEngine", "AsyncQueueView"]
+
+T = TypeVar("T")
+
+IN_STEP = (
+    "the engine is at work and a step called it. A step cannot send, advance or run anything on its own engine: "
+    "let the step ask for the parameter `send` to send events, and do the rest in the test"
+)
+
+#: The engines at work around the code that runs.
+_working: ContextVar[tuple[int, ...]] = ContextVar("inngest_testkit_working", default=())
+
+
+class AsyncEngine(Surface):
+    """The Inngest dev server in this process, on a fake clock; the same as `Engine`, with coroutines.
+
+    Works under asyncio and trio. Several tasks may use it; their calls are worked one after the other.
+    See `Engine` for the arguments.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int | str = 0,
+        start: datetime | str | None = None,
+        auto: bool = True,
+        max_steps: int = 100_000,
+        freeze: bool = False,
+        keep: Keep = "all",
+        jitter: bool = False,
+        data: DataStore | None = None,
+        events: EventStream | None = None,
+        queue: Queue | None = None,
+        state: StateStore | None = None,
+        drivers: Iterable[Driver] | None = None,
+        chooser: Chooser | None = None,
+        gate: Gate | None = None,
+    ) -> None:
+        self._core = Core(
+            direct,
+            seed=seed,
+            start=start,
+            auto=auto,
+            max_steps=max_steps,
+            freeze=freeze,
+            keep=keep,
+            jitter=jitter,
+            data=data,
+            events=events,
+            queue=queue,
+            state=state,
+            drivers=drivers,
+            chooser=chooser,
+            gate=gate,
+        )
+        self._lock = anyio.Lock()
+
+    async def _call(self, work: Coroutine[Any, Any, T]) -> T:
+        around = _working.get()
+        if id(self) in around:
+            work.close()
+            raise UsageError(IN_STEP)
+        async with self._lock:
+            token = _working.set((*around, id(self)))
+            try:
+                with self._core.frozen or nullcontext():
+                    result = await work
+            finally:
+                _working.reset(token)
+        self._core.emit_warnings()
+        return result
+
+    async def register(self, *functions: Function) -> None:
+        """See `Engine.register`."""
+        await self._call(self._core.register(*functions))
+
+    async def load(self, path: str | os.PathLike[str]) -> tuple[Function, ...]:
+        """See `Engine.load`."""
+        return await self._call(self._core.load(path))
+
+    async def send(
+        self,
+        event: str | Event | Sequence[object] | object,
+        data: object = None,
+        *,
+        user: object = None,
+        id: str | None = None,  # noqa: A002 - the event's field
+        ts: int | None = None,
+    ) -> Sent:
+        """See `Engine.send`."""
+        return await self._call(self._core.send(event, data, user, id, ts))
+
+    async def advance(self, span: Duration) -> None:
+        """See `Engine.advance`."""
+        await self._call(self._core.advance(span))
+
+    async def run_until_complete(self, *runs: Run, limit: Duration = "366d") -> None:
+        """See `Engine.run_until_complete`."""
+        await self._call(self._core.run_until_complete(runs, limit))
+
+    async def run_next(self) -> QueueItem | None:
+        """See `Engine.run_next`."""
+        return await self._call(self._core.run_next())
+
+    async def cancel(self, run: Run | str) -> bool:
+        """See `Engine.cancel`."""
+        return await self._call(self._core.cancel(run))
+
+    @property
+    def queue(self) -> AsyncQueueView:
+        """The queue: `pending` items, and `await clear()`."""
+        return AsyncQueueView(self)
+
+    async def close(self) -> None:
+        """Close the connections that the engine opened."""
+        await self._call(self._core.close())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class AsyncQueueView(QueueView):
+    """The queue of an `AsyncEngine`."""
+
+    async def clear(self) -> int:
+        """See `SyncQueueView.clear`."""
+        engine: AsyncEngine = self._surface
+        return await engine._call(engine._core.clear_queue())  # noqa: SLF001 - two halves of one surface

@@ -1,0 +1,360 @@
+"""All components of the server in one process, wired together; what both engines are made of."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from inngest_testkit.clock import FakeClock, epoch_ms
+from inngest_testkit.data_store.base import ActionVersion, DataStore
+from inngest_testkit.data_store.memory import MemoryDataStore
+from inngest_testkit.drivers.mock import Mock
+from inngest_testkit.drivers.python import check_callable
+from inngest_testkit.drivers.registry import Drivers
+from inngest_testkit.durations import format_duration, to_timedelta
+from inngest_testkit.engine.bridge import bridged
+from inngest_testkit.engine.freeze import Frozen
+from inngest_testkit.engine.lockstep import Lockstep
+from inngest_testkit.engine.results import Sent
+from inngest_testkit.engine.seams import Chooser, Gate, gated
+from inngest_testkit.errors import EventError, NotFoundError, RunIncompleteError, SetupError, suggestion
+from inngest_testkit.event_stream.memory import MemoryEventStream
+from inngest_testkit.events import Event, to_event
+from inngest_testkit.executor.executor import Executor
+from inngest_testkit.functions.loader import load_functions
+from inngest_testkit.functions.model import Function, PythonRuntime
+from inngest_testkit.functions.plan import FunctionPlan, plan_function
+from inngest_testkit.functions.validation import check_functions
+from inngest_testkit.ids import Ids
+from inngest_testkit.lifecycle import Recorder, RunLifecycle
+from inngest_testkit.queue.base import ItemKind, PendingItem, Queue, QueueItem
+from inngest_testkit.queue.memory import MemoryQueue
+from inngest_testkit.runner.runner import Runner
+from inngest_testkit.runs import HistoryEntry, Journal, Run, RunStatus
+from inngest_testkit.runs.model import HistoryKind
+from inngest_testkit.state.memory import MemoryStateStore
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+
+    from inngest_testkit.drivers.base import Bridge, Driver
+    from inngest_testkit.event_stream.base import EventStream
+    from inngest_testkit.state.base import StateStore
+
+__all__ = ["Core", "Duration", "Keep"]
+
+#: A span of time as users may write it: a timedelta, a text such as `3d`, or seconds.
+Duration: TypeAlias = timedelta | str | float
+#: Which runs that are over an engine keeps: all, those that did not complete, or the last so many.
+Keep: TypeAlias = Literal["all", "failed"] | int
+
+
+class Core:
+    """The engine itself; every method that does work is a coroutine which suspends only through the bridge."""
+
+    def __init__(
+        self,
+        bridge: Bridge[Any],
+        *,
+        seed: int | str = 0,
+        start: datetime | str | None = None,
+        auto: bool = True,
+        max_steps: int = 100_000,
+        keep: Keep = "all",
+        freeze: bool = False,
+        jitter: bool = False,
+        data: DataStore | None = None,
+        events: EventStream | None = None,
+        queue: Queue | None = None,
+        state: StateStore | None = None,
+        drivers: Iterable[Driver] | None = None,
+        chooser: Chooser | None = None,
+        gate: Gate | None = None,
+    ) -> None:
+        if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
+            raise SetupError(f"max_steps must be a whole number from 1, found {max_steps!r}")
+        if keep not in ("all", "failed") and (isinstance(keep, bool) or not isinstance(keep, int) or keep < 0):
+            raise SetupError(f"keep must be 'all', 'failed' or how many finished runs to keep, found {keep!r}")
+        self.seed, self.auto, self._keep = seed, auto, keep
+        self.clock = FakeClock(start)
+        self.frozen = Frozen(self.clock) if freeze else None
+        self.ids = Ids(seed, self.clock)
+        self.journal = Journal()
+        self.plans: dict[str, FunctionPlan] = {}
+        self._data: DataStore = gated("data", bridged(data or MemoryDataStore(), bridge), gate)
+        self._stream: EventStream = gated("events", bridged(events or MemoryEventStream(), bridge), gate)
+        self._queue: Queue = gated("queue", bridged(queue or MemoryQueue(), bridge), gate)
+        self._state: StateStore = gated("state", bridged(state or MemoryStateStore(), bridge), gate)
+        self.drivers = Drivers([bridged(driver, bridge) for driver in drivers or ()], bridge)
+        recorder = Recorder(self.clock, self._state, self.journal)
+        self._lifecycle = RunLifecycle(
+            clock=self.clock,
+            ids=self.ids,
+            state=self._state,
+            queue=self._queue,
+            journal=self.journal,
+            recorder=recorder,
+        )
+        self._lifecycle.on_end = self._ended
+        self._recorder = recorder
+        self._runner = Runner(
+            clock=self.clock,
+            data=self._data,
+            queue=self._queue,
+            state=self._state,
+            recorder=recorder,
+            lifecycle=self._lifecycle,
+        )
+        executor = Executor(
+            clock=self.clock,
+            data=self._data,
+            queue=self._queue,
+            state=self._state,
+            drivers=self.drivers,
+            recorder=recorder,
+            lifecycle=self._lifecycle,
+            runner=self._runner,
+            publish=self._publish,
+            jitter=self.ids.random if jitter else None,
+        )
+        self._lockstep = Lockstep(
+            clock=self.clock,
+            stream=self._stream,
+            queue=self._queue,
+            runner=self._runner,
+            executor=executor,
+            journal=self.journal,
+            chooser=chooser,
+            max_steps=max_steps,
+        )
+        self.next_due: datetime | None = None
+        self._over: deque[str] = deque()
+        self._deliveries = 0
+
+    # -- functions
+
+    async def register(self, *functions: Function) -> None:
+        """Add functions, or new versions of those that are there; nothing is added when one has a problem."""
+        for function in functions:
+            if not isinstance(function, Function):
+                raise SetupError(f"register takes Function objects, found {type(function).__name__}: {function!r}")
+            for step in function.steps:
+                if isinstance(step.runtime, PythonRuntime):
+                    check_callable(step.runtime.run, f"function {function.id!r}, step {step.id!r}")
+        check_functions(functions)
+        for plan in [plan_function(function) for function in functions]:
+            await self._add(plan)
+        self.next_due = await self._lockstep.next_due()
+
+    async def load(self, path: str | os.PathLike[str]) -> tuple[Function, ...]:
+        """Add every function found below a folder, or in one file."""
+        functions = tuple(loaded.function for loaded in load_functions(path))
+        await self.register(*functions)
+        return functions
+
+    async def _add(self, plan: FunctionPlan) -> None:
+        now = self.clock.now()
+        version = await self._data.create_function_version(plan, now)
+        self.plans[plan.function.id] = plan
+        for step in plan.function.steps:
+            dsn = plan.actions[step.id].dsn
+            minor = version.version
+            action = ActionVersion(dsn, 1, minor, step.name, step.runtime, now)
+            await self._data.create_action_version(action)
+            await self._data.enable_action_version(dsn, 1, minor, now)
+        await self._runner.schedule_crons(version)
+
+    # -- events and time
+
+    async def send(self, event: object, data: object, user: object, id: object, ts: object) -> Sent:  # noqa: A002
+        """Take events, then work everything that is due."""
+        received = self._received(event, data, user, id, ts)
+        started: dict[str, list[str]] = {}
+        self.journal.watched = started
+        for one in received:
+            self._deliveries += 1
+            delivery = f"send/{self._deliveries}"
+            started[delivery] = []
+            await self._publish(delivery, one)
+        await self._lockstep.deliver()
+        self.journal.watched = {}
+        runs = tuple(self.run(run_id) for run_ids in started.values() for run_id in run_ids)
+        reason = "" if runs else self._why_nothing(received, started)
+        if self.auto:
+            await self._settle(self.clock.now())
+        else:
+            await self._after_work()
+        return Sent(tuple(e.id or "" for e in received), runs, reason)
+
+    def _received(self, event: object, data: object, user: object, id: object, ts: object) -> list[Event]:  # noqa: A002
+        if isinstance(event, (list, tuple)):
+            given = []
+            for index, one in enumerate(event):
+                try:
+                    given.append(to_event(one))
+                except EventError as error:
+                    raise EventError(f"event {index} of {len(event)}: {error}; nothing was sent") from None
+        else:
+            given = [to_event(event, data, user, id, ts)]
+        now = epoch_ms(self.clock.now())
+        return [one.received(id=self.ids.ulid(), ts=now) for one in given]
+
+    async def _publish(self, delivery: str, event: Event) -> None:
+        if event.id is None or event.ts is None:
+            event = event.received(id=delivery, ts=epoch_ms(self.clock.now()))
+        if await self._stream.publish(delivery, event, self.clock.now()):
+            self.journal.events.append(event)
+            self._recorder.engine(HistoryKind.EVENT_RECEIVED, {"name": event.name, "event_id": event.id})
+
+    def _why_nothing(self, events: Sequence[Event], deliveries: Container[str]) -> str:
+        """Say why a send started nothing."""
+        for entry in reversed(self.journal.engine):
+            if entry.kind is HistoryKind.EVENT_SKIPPED and entry.data["cause"] in deliveries:
+                taken = f"event id {entry.data['event_id']!r} started run {entry.data['run_id']} already"
+                return f"{taken}, and an id starts a function once (idempotency)"
+        names = sorted({trigger.event for plan in self.plans.values() for trigger in plan.triggers if trigger.event})
+        for event in events:
+            if event.name in names:
+                return f"the condition of no trigger on {event.name!r} was true for {dict(event.data)!r}"
+            return f"no function is triggered by {event.name!r}" + suggestion(
+                event.name, names, label="registered triggers"
+            )
+        return "no event was sent"
+
+    async def advance(self, span: Duration) -> None:
+        """Move the clock, working each thing when it is due."""
+        delta = to_timedelta(span)
+        if delta < timedelta():
+            raise SetupError(f"time can't go backwards: advance by {format_duration(delta)} is negative")
+        try:
+            until = self.clock.now() + delta
+        except OverflowError:
+            raise SetupError(f"advance by {format_duration(delta)} leaves the calendar") from None
+        if self.auto:
+            await self._settle(until)
+        self.clock.move_to(until)
+
+    async def run_until_complete(self, runs: Sequence[Run], limit: Duration) -> None:
+        """Jump from due time to due time until the runs are over."""
+        until = self.clock.now() + to_timedelta(limit)
+        wanted = {run.id: None for run in runs}
+
+        def done() -> bool:
+            return not self._open(wanted)
+
+        if not done():
+            await self._settle(until, done)
+        left = self._open(wanted)
+        if left:
+            raise RunIncompleteError(self._why_incomplete(left, limit), left)
+
+    def _open(self, wanted: Mapping[str, None]) -> list[str]:
+        return [run_id for run_id in wanted or self.journal.open_runs if run_id in self.journal.open_runs]
+
+    def _why_incomplete(self, left: Sequence[str], limit: Duration) -> str:
+        shown = "\n".join(f"- {self.run(run_id)!r}; waiting: {list(self.run(run_id).waiting)}" for run_id in left[:5])
+        what = "nothing more will happen" if self.next_due is None else f"the next thing is due {self.next_due}"
+        return f"{len(left)} runs are not over at {self.clock.now()}, limit {limit}; {what}:\n{shown}"
+
+    async def run_next(self) -> QueueItem | None:
+        """Work the next item that is due, moving the clock to it if it lies ahead."""
+        item = await self._lockstep.work_one()
+        if item is None:
+            due = await self._lockstep.next_due()
+            if due is not None:
+                self.clock.move_to(due)
+                item = await self._lockstep.work_one()
+        await self._after_work()
+        return item
+
+    async def cancel(self, run: Run | str) -> bool:
+        """Cancel a run; False when it is over."""
+        run_id = run.id if isinstance(run, Run) else run
+        if run_id not in self.journal.runs:
+            raise NotFoundError("run", run_id, self.journal.runs)
+        cancelled = await self._lifecycle.cancel(run_id, "cancelled by the engine's user")
+        await self._after_work()
+        return cancelled
+
+    async def clear_queue(self) -> int:
+        """Drop what is queued for runs, and cancel those runs; crons stay."""
+        items = [pending.item for pending in self._queue.snapshot() if pending.item.kind is not ItemKind.CRON]
+        for run_id in dict.fromkeys(item.run_id for item in items):
+            await self._lifecycle.cancel(run_id, "the queue was cleared")
+        await self._after_work()
+        return len(items)
+
+    async def _settle(self, until: datetime, done: Callable[[], bool] | None = None) -> None:
+        try:
+            await self._lockstep.settle(until, done)
+        finally:
+            await self._after_work()
+
+    async def _after_work(self) -> None:
+        while self._over:
+            run_id = self._over.popleft()
+            self.journal.forget(run_id)
+            await self._state.delete(run_id)
+        self.next_due = await self._lockstep.next_due()
+
+    def emit_warnings(self) -> None:
+        """Emit the warnings of the work just done."""
+        self._runner.emit_warnings()
+
+    def _ended(self, run_id: str) -> None:
+        self.journal.close(run_id)
+        if self._keep == "all":
+            return
+        if self._keep == "failed":
+            if Run(run_id, "", self.journal).status is RunStatus.COMPLETED:
+                self._over.append(run_id)
+        elif len(self.journal.finished) > self._keep:
+            self._over.append(self.journal.finished.popleft())
+
+    # -- what there is
+
+    def run(self, run_id: str) -> Run:
+        """Return the view of a run."""
+        if run_id not in self.journal.runs:
+            raise NotFoundError("run", run_id, self.journal.runs)
+        return Run(run_id, self.journal.functions[run_id], self.journal)
+
+    def runs(self, function: str | None, status: RunStatus | str | None) -> list[Run]:
+        """Return runs in order of creation."""
+        if function is not None and function not in self.plans:
+            raise NotFoundError("function", function, self.plans)
+        if status is not None and status not in set(RunStatus):
+            raise NotFoundError("status", status, [s.value for s in RunStatus])
+        views = (
+            Run(run_id, self.journal.functions[run_id], self.journal)
+            for run_id in self.journal.runs
+            if function is None or self.journal.functions[run_id] == function
+        )
+        return [run for run in views if status is None or run.status == status]
+
+    def events(self, name: str | None) -> list[Event]:
+        """Return the events received, in order."""
+        return [event for event in self.journal.events if name is None or event.name == name]
+
+    def history(self) -> list[HistoryEntry]:
+        """Return every transition: the engine's own, and each run's."""
+        return [*self.journal.engine, *(entry for entries in self.journal.runs.values() for entry in entries)]
+
+    def pending(self) -> tuple[PendingItem, ...]:
+        """Return what is queued, in order."""
+        return tuple(self._queue.snapshot())
+
+    def mock(self, function_id: str, step_id: str, **behaviour: Any) -> Mock:  # noqa: ANN401 - as Mock takes it
+        """Put a mock before a step."""
+        plan = self.plans.get(function_id)
+        if plan is None:
+            raise NotFoundError("function", function_id, self.plans)
+        if step_id not in plan.actions:
+            raise NotFoundError("step", step_id, plan.step_ids, reason=f"function {function_id!r} does not have it")
+        return self.drivers.mocks.add(Mock(function_id, step_id, **behaviour))
+
+    async def close(self) -> None:
+        """Close what the engine opened."""
+        await self.drivers.close()

@@ -1,0 +1,112 @@
+"""The discrete-event loop: work what is due, in order, moving the clock from due time to due time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inngest_testkit.engine.seams import Chooser, FirstInSequence
+from inngest_testkit.errors import RunawayError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from inngest_testkit.clock import FakeClock
+    from inngest_testkit.event_stream.base import EventStream, Message
+    from inngest_testkit.executor.executor import Executor
+    from inngest_testkit.queue.base import Lease, PendingItem, Queue, QueueItem
+    from inngest_testkit.runner.runner import Runner
+    from inngest_testkit.runs.journal import Journal
+
+__all__ = ["Lockstep"]
+
+
+class Lockstep:
+    """Drives runner and executor on one clock."""
+
+    def __init__(
+        self,
+        *,
+        clock: FakeClock,
+        stream: EventStream,
+        queue: Queue,
+        runner: Runner,
+        executor: Executor,
+        journal: Journal,
+        chooser: Chooser | None,
+        max_steps: int,
+    ) -> None:
+        self._clock, self._stream, self._queue = clock, stream, queue
+        self._runner, self._executor, self._journal = runner, executor, journal
+        self._chooser = None if isinstance(chooser, FirstInSequence) else chooser
+        self.max_steps = max_steps
+
+    async def deliver(self) -> None:
+        """Hand every event in the stream to the runner, before any work that they cause."""
+        while messages := await self._stream.receive(self._clock.now(), 1):
+            await self._handle(messages[0])
+
+    async def _handle(self, message: Message) -> None:
+        await self._runner.handle(message)
+        await self._stream.ack(message)
+
+    async def work_one(self) -> QueueItem | None:
+        """Work the next thing that is due now, events first; return the item, None when nothing is due."""
+        if self._chooser is not None:
+            return await self._work_chosen(self._chooser)
+        await self.deliver()
+        leases = await self._queue.lease(self._clock.now(), 1)
+        return await self._work(leases[0]) if leases else None
+
+    async def _work(self, lease: Lease) -> QueueItem:
+        await self._executor.work(lease)
+        await self.deliver()
+        return lease.item
+
+    async def _work_chosen(self, chooser: Chooser) -> QueueItem | None:
+        """Let the chooser decide between the next event in the stream and the items that are due."""
+        while True:
+            now = self._clock.now()
+            messages = list(await self._stream.receive(now, 1))
+            items = await self._queue.peek(now)
+            candidates: list[Message | PendingItem] = [*messages, *items]
+            if not candidates:
+                return None
+            index = chooser.choose(candidates) if len(candidates) > 1 else 0
+            if index < len(messages):
+                await self._handle(messages[0])
+                continue
+            if messages:
+                await self._stream.nack(messages[0])
+            chosen = items[index - len(messages)].item
+            for lease in await self._queue.lease(now, 1, only=chosen.id):
+                await self._executor.work(lease)
+            return chosen
+
+    async def settle(self, until: datetime, done: Callable[[], bool] | None = None) -> None:
+        """Work everything that is due at or before `until`, in order; stop early when `done` says so.
+
+        Raises `RunawayError` after `max_steps` items.
+        """
+        worked = 0
+        while done is None or not done():
+            if await self.work_one() is None:
+                due = await self.next_due()
+                if due is None or due > until:
+                    return
+                if due > self._clock.now():
+                    self._clock.move_to(due)
+                continue
+            worked += 1
+            if worked >= self.max_steps and await self._is_due(until):
+                raise RunawayError(self.max_steps, self._clock.now(), self._journal.recent())
+
+    async def _is_due(self, until: datetime) -> bool:
+        due = await self.next_due()
+        return due is not None and due <= until
+
+    async def next_due(self) -> datetime | None:
+        """Return when something will happen next; None when nothing will."""
+        due = await self._queue.next_due()
+        again = await self._stream.next_due()
+        return min((moment for moment in (due, again) if moment is not None), default=None)

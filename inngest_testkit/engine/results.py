@@ -1,0 +1,41 @@
+"""What the engine's methods give back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inngest_testkit.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inngest_testkit.runs import Run
+
+__all__ = ["Sent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a `send` did: `ids` of the events, in order, and the `runs` that they started."""
+
+    ids: tuple[str, ...]
+    runs: tuple[Run, ...]
+    _reason: str = ""
+
+    @property
+    def run(self) -> Run:
+        """The one run that was started; raises `NotFoundError` when there are none or several."""
+        if len(self.runs) == 1:
+            return self.runs[0]
+        if not self.runs:
+            raise NotFoundError("run", "of this send", reason=self._reason)
+        started = ", ".join(f"{run.function_id} ({run.id})" for run in self.runs)
+        raise NotFoundError("single run", "of this send", reason=f"it started {len(self.runs)}: {started}; use .runs")
+
+    def of(self, function_id: str) -> Sequence[Run]:
+        """Return the runs of one function."""
+        return tuple(run for run in self.runs if run.function_id == function_id)
+
+    def __repr__(self) -> str:
+        return f"<Sent {len(self.ids)} events, started {list(self.runs)!r}>"

@@ -1,0 +1,127 @@
+"""What both engines offer without working anything: the views, the mocks, the time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from inngest_testkit.drivers.mock import UNSET, Mock, Raises, SideEffect
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+
+    from inngest_testkit.clock import FakeClock
+    from inngest_testkit.engine.core import Core
+    from inngest_testkit.events import Event
+    from inngest_testkit.functions.model import Function
+    from inngest_testkit.queue.base import PendingItem
+    from inngest_testkit.runs import HistoryEntry, Run, RunStatus
+
+__all__ = ["Surface"]
+
+
+class Surface:
+    """The part of an engine's surface that is the same, sync, in `Engine` and `AsyncEngine`."""
+
+    _core: Core
+
+    @property
+    def now(self) -> datetime:
+        """The virtual moment, aware and in UTC."""
+        return self._core.clock.now()
+
+    @property
+    def clock(self) -> FakeClock:
+        """The engine's clock. Move it with `advance`, so that what becomes due is worked."""
+        return self._core.clock
+
+    @property
+    def seed(self) -> int | str:
+        """The seed of the engine's ids."""
+        return self._core.seed
+
+    @property
+    def next_due(self) -> datetime | None:
+        """When something will happen next (a wait ends, a retry, a cron, a step's finish); None when nothing will."""
+        return self._core.next_due
+
+    @property
+    def functions(self) -> tuple[Function, ...]:
+        """The functions that are registered, in their newest versions."""
+        return tuple(plan.function for plan in self._core.plans.values())
+
+    @property
+    def history(self) -> tuple[HistoryEntry, ...]:
+        """Every transition: the engine's own (events received, events that started nothing), then each run's."""
+        return tuple(self._core.history())
+
+    def mock(
+        self,
+        function_id: str,
+        step_id: str,
+        *,
+        returns: object = UNSET,
+        raises: Raises | None = None,
+        side_effect: SideEffect | None = None,
+        times: int | None = None,
+        takes: timedelta | str | float | None = None,
+    ) -> Mock:
+        """Let a mock stand for a step's code from now on; for one step, the newest mock answers first.
+
+        Exactly one of `returns` (the output), `raises` (an exception or its class: the attempt fails) and
+        `side_effect` (a callable that asks for `event`, `steps`, `attempt`, … as a step does, or a list with one
+        result for each attempt) says what it does; with `takes` alone the real code runs. `times` limits how many
+        executions it answers, `takes` is the virtual time that an execution takes. The mock's `calls` list what it
+        answered.
+
+        Raises `NotFoundError` for an unknown function or step, `MockError` for arguments that do not fit.
+        """
+        return self._core.mock(
+            function_id, step_id, returns=returns, raises=raises, side_effect=side_effect, times=times, takes=takes
+        )
+
+    @property
+    def unused_mocks(self) -> tuple[Mock, ...]:
+        """The mocks that never answered."""
+        return tuple(self._core.drivers.mocks.unused())
+
+    def run(self, run_id: str) -> Run:
+        """Return a run; raises `NotFoundError`."""
+        return self._core.run(run_id)
+
+    def runs(self, *, function: str | None = None, status: RunStatus | str | None = None) -> list[Run]:
+        """Return the runs, in order of creation, of one function and with one status if given.
+
+        Raises `NotFoundError` for an unknown function or status.
+        """
+        return self._core.runs(function, status)
+
+    def events(self, name: str | None = None) -> list[Event]:
+        """Return the events that the engine received, in order, of one name if given."""
+        return self._core.events(name)
+
+    def _pending(self) -> Sequence[PendingItem]:
+        return self._core.pending()
+
+    def __repr__(self) -> str:
+        core = self._core
+        runs, functions = len(core.journal.runs), len(core.plans)
+        return f"<{type(self).__name__} at {self.now:%Y-%m-%d %H:%M:%S}, {functions} functions, {runs} runs>"
+
+
+class QueueView:
+    """The engine's queue, for a test to look at."""
+
+    def __init__(self, surface: Surface) -> None:
+        self._surface: Any = surface
+
+    @property
+    def pending(self) -> tuple[PendingItem, ...]:
+        """What is queued, with the moment at which it is due, in order."""
+        return tuple(self._surface._pending())  # noqa: SLF001 - two halves of one surface
+
+    def __len__(self) -> int:
+        return len(self.pending)
+
+    def __repr__(self) -> str:
+        return f"<Queue {list(self.pending)!r}>"

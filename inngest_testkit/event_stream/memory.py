@@ -1,0 +1,86 @@
+"""The event stream in this process's memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import anyio
+
+from inngest_testkit.event_stream.base import MESSAGE_LEASE, Message
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from datetime import datetime
+
+    from inngest_testkit.events import Event
+
+__all__ = ["MemoryEventStream"]
+
+
+class MemoryEventStream:
+    """A deque of messages."""
+
+    never_suspends = True
+
+    def __init__(self) -> None:
+        self._waiting: deque[Message] = deque()
+        self._unsettled: dict[str, tuple[Message, datetime | None]] = {}
+        self._ids: set[str] = set()
+        self._arrived: anyio.Event | None = None
+
+    async def publish(self, message_id: str, event: Event, now: datetime) -> bool:
+        """See `EventStream.publish`."""
+        if message_id in self._ids:
+            return False
+        self._ids.add(message_id)
+        self._put(Message(message_id, event, now))
+        return True
+
+    def _put(self, message: Message) -> None:
+        self._waiting.append(message)
+        if self._arrived is not None:
+            self._arrived.set()
+
+    async def receive(self, now: datetime, limit: int = 1) -> Sequence[Message]:
+        """See `EventStream.receive`."""
+        if self._unsettled:
+            self._return_lost(now)
+        messages: list[Message] = []
+        while self._waiting and len(messages) < limit:
+            messages.append(self._take(now + MESSAGE_LEASE))
+        return messages
+
+    def _take(self, until: datetime | None) -> Message:
+        message = self._waiting.popleft()
+        self._unsettled[message.id] = (message, until)
+        return message
+
+    def _return_lost(self, now: datetime) -> None:
+        lost = [m for m, until in self._unsettled.values() if until is not None and until <= now]
+        for message in reversed(lost):
+            del self._unsettled[message.id]
+            self._waiting.appendleft(replace(message, deliveries=message.deliveries + 1))
+
+    async def next_due(self) -> datetime | None:
+        """See `EventStream.next_due`."""
+        return min((until for _, until in self._unsettled.values() if until is not None), default=None)
+
+    async def ack(self, message: Message) -> None:
+        """See `EventStream.ack`."""
+        if self._unsettled.pop(message.id, None) is not None:
+            self._ids.discard(message.id)
+
+    async def nack(self, message: Message) -> None:
+        """See `EventStream.nack`."""
+        if self._unsettled.pop(message.id, None) is not None:
+            self._put(replace(message, deliveries=message.deliveries + 1))
+
+    async def subscribe(self) -> AsyncIterator[Message]:
+        """See `EventStream.subscribe`."""
+        while True:
+            while not self._waiting:
+                self._arrived = anyio.Event()
+                await self._arrived.wait()
+            yield self._take(None)

@@ -1,0 +1,151 @@
+"""Which edges of a run can be taken, and what taking one means.
+
+Source: recordings/dag README, "Runs and edges" and "Async edges". Each edge is taken at most once in a run: its
+id is the token under which the run counts the work that it causes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from inngest_testkit.drivers.base import StepOutputs
+from inngest_testkit.errors import ExpressionError
+from inngest_testkit.expressions import equality_key, lookup
+from inngest_testkit.functions.model import TRIGGER
+from inngest_testkit.queue.base import ItemKind, QueueItem
+from inngest_testkit.runner.runner import timeout_id
+from inngest_testkit.runs.model import ErrorInfo, HistoryKind
+from inngest_testkit.state.base import Pause, WaitKey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from inngest_testkit.clock import Clock
+    from inngest_testkit.expressions import Expression
+    from inngest_testkit.functions.plan import Edge, FunctionPlan
+    from inngest_testkit.lifecycle import Recorder
+    from inngest_testkit.queue.base import Queue
+    from inngest_testkit.state.base import RunState, StateStore
+
+__all__ = ["DagWalker", "EdgeError"]
+
+
+class EdgeError(Exception):
+    """An edge cannot be evaluated; `info` says which, and why."""
+
+    def __init__(self, edge: Edge, part: str, error: ExpressionError) -> None:
+        self.info = ErrorInfo(type(error).__name__, f"edge {edge.id}: {part}: {error}")
+        super().__init__(self.info.message)
+
+
+class DagWalker:
+    """Takes the edges that leave a step which is done."""
+
+    def __init__(self, *, clock: Clock, queue: Queue, state: StateStore, recorder: Recorder) -> None:
+        self._clock, self._queue, self._state, self._recorder = clock, queue, state, recorder
+
+    async def expand(self, plan: FunctionPlan, run_id: str, parent: str, *, once: bool) -> None:
+        """Take each edge from `parent` that can be taken and was not; raises `EdgeError`."""
+        edges = plan.outgoing[parent]
+        if not edges:
+            return
+        state = await self._state.load(run_id)
+        variables: dict[str, Any] | None = None
+        for edge in edges:
+            if len(edge.parents) > 1 and not all(p == TRIGGER or p in state.outputs for p in edge.parents):
+                continue
+            if await self._state.is_scheduled(run_id, edge.id):
+                continue
+            if variables is None and (edge.condition is not None or edge.awaits is not None):
+                variables = _variables(state, parent)
+            if edge.condition is not None and not self._holds(edge, edge.condition, variables or {}):
+                data = {"edge": edge.id, "if": edge.condition.text}
+                await self._recorder.run(HistoryKind.EDGE_NOT_TAKEN, run_id, edge.child, data=data, once=once)
+                continue
+            await self._take(edge, run_id, parent, variables, once=once)
+
+    def _holds(self, edge: Edge, condition: Expression, variables: Mapping[str, Any]) -> bool:
+        try:
+            return condition.test(variables, self._clock.now)
+        except ExpressionError as error:
+            raise EdgeError(edge, "if", error) from error
+
+    async def _take(
+        self, edge: Edge, run_id: str, parent: str, variables: Mapping[str, Any] | None, *, once: bool
+    ) -> None:
+        now = self._clock.now()
+        if edge.awaits is not None:
+            await self._pause(edge, run_id, parent, variables or {}, now, once=once)
+        else:
+            at = now if edge.wait is None else max(now, now + edge.wait)
+            data = {"edge": edge.id} if at == now else {"edge": edge.id, "until": at}
+            await self._recorder.run(HistoryKind.EDGE_TAKEN, run_id, edge.child, data=data, once=once)
+            item = QueueItem(
+                id=f"{run_id}/{edge.id}",
+                kind=ItemKind.EDGE,
+                run_id=run_id,
+                step=edge.child,
+                edge=edge.id,
+                token=edge.id,
+            )
+            await self._queue.enqueue(item, at)
+        # Last, because an edge that is scheduled is not taken again.
+        await self._state.schedule(run_id, edge.id)
+
+    async def _pause(
+        self, edge: Edge, run_id: str, parent: str, variables: Mapping[str, Any], now: datetime, *, once: bool
+    ) -> None:
+        awaits = edge.awaits
+        assert awaits is not None  # noqa: S101 - the caller asked
+        match = awaits.match.text if awaits.match else None
+        pause = Pause(
+            id=f"{run_id}/{edge.id}/pause",
+            run_id=run_id,
+            edge=edge.id,
+            parent=parent,
+            child=edge.child,
+            event=awaits.event,
+            match=match,
+            expires=max(now, now + awaits.ttl),
+            on_timeout=awaits.on_timeout,
+            index=_index(awaits.match, variables) if awaits.match else None,
+        )
+        data = {
+            "edge": edge.id,
+            "event": pause.event,
+            "match": match,
+            "until": pause.expires,
+            "on_timeout": pause.on_timeout,
+        }
+        await self._recorder.run(HistoryKind.PAUSE_SAVED, run_id, edge.child, data=data, once=once)
+        await self._state.save_pause(pause)
+        timeout = QueueItem(
+            id=timeout_id(pause.id), kind=ItemKind.PAUSE, run_id=run_id, step=edge.child, pause_id=pause.id
+        )
+        await self._queue.enqueue(timeout, pause.expires)
+
+
+def _variables(state: RunState, parent: str) -> dict[str, Any]:
+    steps = StepOutputs(state.outputs)
+    return {
+        "event": state.run.event.value,
+        "steps": steps,
+        # Source: recordings/dag README, "Corrections": on an edge from the trigger it is an empty object.
+        "response": {} if parent == TRIGGER else steps[parent],
+    }
+
+
+def _index(match: Expression, variables: Mapping[str, Any]) -> WaitKey | None:
+    """Find an equality of `match` that compares the event to come with a value that is known now."""
+    for equality in match.equalities:
+        for ours, theirs in ((equality.left, equality.right), (equality.right, equality.left)):
+            if not isinstance(theirs, tuple) or theirs[0] != "async":
+                continue
+            if isinstance(ours, tuple) and ours[0] == "async":
+                continue
+            value = lookup(ours, variables) if isinstance(ours, tuple) else ours
+            key = equality_key(value)
+            if key is not None:
+                return WaitKey(theirs, key)
+    return None

@@ -1,0 +1,144 @@
+"""A function as the runner and the executor use it: expressions compiled, durations read, adjacency computed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inngest_testkit.cron import Schedule
+from inngest_testkit.durations import parse_duration
+from inngest_testkit.expressions import DAG, Expression, compile_expression
+from inngest_testkit.functions.dsn import dsn
+from inngest_testkit.functions.model import TRIGGER, After, Function, VersionConstraint
+from inngest_testkit.ids import workflow_uuid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
+__all__ = ["ActionReference", "Await", "Edge", "FunctionPlan", "PlannedTrigger", "plan_function"]
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """The event that an edge waits for."""
+
+    event: str
+    match: Expression | None
+    ttl: timedelta
+    on_timeout: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One edge: `id` is unique in its function (`a->b`, `a+b->c`, a second one `a->b#2`)."""
+
+    id: str
+    parents: tuple[str, ...]
+    child: str
+    condition: Expression | None
+    wait: timedelta | None
+    awaits: Await | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTrigger:
+    """One trigger: an event with its expression, or a schedule."""
+
+    text: str
+    event: str | None
+    expression: Expression | None
+    schedule: Schedule | None
+
+
+@dataclass(frozen=True, slots=True)
+class ActionReference:
+    """The action that a step runs: its DSN, and which of its versions."""
+
+    dsn: str
+    constraint: VersionConstraint | None
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionPlan:
+    """One function, ready to run.
+
+    `actions` says, for each step, which action it runs and in which version. `outgoing` lists the edges that leave a
+    step, in order of the child's id (source: recordings/dag README, "Runs and edges"); `incoming` those that enter it.
+    """
+
+    function: Function
+    workflow_id: str
+    triggers: tuple[PlannedTrigger, ...]
+    edges: Mapping[str, Edge]
+    outgoing: Mapping[str, tuple[Edge, ...]]
+    incoming: Mapping[str, tuple[Edge, ...]]
+    actions: Mapping[str, ActionReference]
+
+    @property
+    def step_ids(self) -> tuple[str, ...]:
+        """The ids of all steps, as written."""
+        return tuple(self.actions)
+
+    def parents_of(self, step: str) -> tuple[tuple[str, ...], ...]:
+        """Return the parents of each edge into a step."""
+        return tuple(edge.parents for edge in self.incoming[step])
+
+
+def plan_function(function: Function) -> FunctionPlan:
+    """Compile a function that `validation.check_functions` accepts."""
+    edges: dict[str, Edge] = {}
+    incoming: dict[str, tuple[Edge, ...]] = {}
+    for step in function.steps:
+        own = []
+        for entry in step.after:
+            edge = _edge(entry, step.id, edges)
+            edges[edge.id] = edge
+            own.append(edge)
+        incoming[step.id] = tuple(own)
+    return FunctionPlan(
+        function=function,
+        workflow_id=workflow_uuid(function.id),
+        triggers=tuple(
+            PlannedTrigger(
+                text=str(trigger),
+                event=trigger.event,
+                expression=compile_expression(trigger.expression, DAG) if trigger.expression else None,
+                schedule=Schedule.parse(trigger.cron) if trigger.cron else None,
+            )
+            for trigger in function.triggers
+        ),
+        edges=edges,
+        outgoing=_outgoing(function, edges),
+        incoming=incoming,
+        actions={s.id: ActionReference(dsn(function.id, s.id), s.version) for s in function.steps},
+    )
+
+
+def _outgoing(function: Function, edges: Mapping[str, Edge]) -> dict[str, tuple[Edge, ...]]:
+    leaving: dict[str, list[Edge]] = {name: [] for name in (TRIGGER, *(step.id for step in function.steps))}
+    for edge in sorted(edges.values(), key=lambda edge: edge.child):
+        for parent in edge.parents:
+            leaving[parent].append(edge)
+    return {parent: tuple(found) for parent, found in leaving.items()}
+
+
+def _edge(entry: After, child: str, known: Mapping[str, Edge]) -> Edge:
+    base = f"{'+'.join(entry.steps)}->{child}"
+    name, count = base, 1
+    while name in known:
+        count += 1
+        name = f"{base}#{count}"
+    awaits = None
+    if entry.is_async:
+        match = compile_expression(entry.match, DAG) if entry.match else None
+        awaits = Await(entry.event or "", match, parse_duration(entry.ttl or ""), entry.on_timeout)
+    return Edge(
+        id=name,
+        parents=entry.steps,
+        child=child,
+        condition=compile_expression(entry.if_, DAG) if entry.if_ else None,
+        # Source: recordings/dag, async-with-wait: on an edge with both, the wait is ignored.
+        wait=parse_duration(entry.wait) if entry.wait and awaits is None else None,
+        awaits=awaits,
+    )

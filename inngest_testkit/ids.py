@@ -1,0 +1,56 @@
+"""Ids that depend on nothing but a seed and the clock."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from typing import TYPE_CHECKING
+
+from ulid import ULID
+
+from inngest_testkit.clock import epoch_ms
+
+if TYPE_CHECKING:
+    from inngest_testkit.clock import Clock
+
+__all__ = ["Ids", "workflow_uuid"]
+
+_RANDOM_BITS = 80
+_LIMIT = 1 << _RANDOM_BITS
+
+
+class Ids:
+    """ULIDs and UUIDs from one seeded generator.
+
+    A ULID's time part is the clock's, its random part comes from the seed, and within one millisecond
+    each is greater than the last, so ids sort in the order in which they were made.
+    """
+
+    def __init__(self, seed: int | str, clock: Clock) -> None:
+        self.seed = seed
+        self.random = random.Random(f"inngest-testkit:{seed}")  # noqa: S311 - reproducible on purpose
+        self._clock = clock
+        self._last_ms = -1
+        self._last_random = 0
+
+    def ulid(self) -> str:
+        """Return the next ULID, 26 characters."""
+        ms = epoch_ms(self._clock.now())
+        if ms == self._last_ms and self._last_random + 1 < _LIMIT:
+            self._last_random += 1
+        else:
+            # The top bit stays clear, so that a millisecond has room for 2**79 more.
+            self._last_ms, self._last_random = ms, self.random.getrandbits(_RANDOM_BITS - 1)
+        return str(ULID.from_int(ms << _RANDOM_BITS | self._last_random))
+
+    def uuid(self) -> uuid.UUID:
+        """Return the next random UUID (version 4)."""
+        return uuid.UUID(int=self.random.getrandbits(128), version=4)
+
+
+def workflow_uuid(function_id: str) -> str:
+    """Return a function's workflow id: UUID version 5 of its id in the OID name space.
+
+    Source: recordings/dag README, "Defaults, ids, DSN" (`hello` -> 4d71d03f-f19b-5d9e-8523-9628ba18063c).
+    """
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, function_id))

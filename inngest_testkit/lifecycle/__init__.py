@@ -1,0 +1,8 @@
+"""How runs begin and end, and how that is written down; shared by runner, executor and engine."""
+
+from __future__ import annotations
+
+from inngest_testkit.lifecycle.recorder import Recorder
+from inngest_testkit.lifecycle.runs import RunLifecycle
+
+__all__ = ["Recorder", "RunLifecycle"]

@@ -1,0 +1,45 @@
+"""Write transitions down: in the run's history, and in the engine's journal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from inngest_testkit.runs.model import EMPTY, HistoryEntry, HistoryKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inngest_testkit.clock import Clock
+    from inngest_testkit.runs.journal import Journal
+    from inngest_testkit.state.base import StateStore
+
+__all__ = ["Recorder"]
+
+
+class Recorder:
+    """Appends each transition at the clock's time.
+
+    `once` is for work that is delivered again: what the history already has is not written twice.
+    """
+
+    def __init__(self, clock: Clock, state: StateStore, journal: Journal) -> None:
+        self._clock, self._state, self._journal = clock, state, journal
+
+    async def run(
+        self,
+        kind: HistoryKind,
+        run_id: str,
+        step: str | None = None,
+        attempt: int | None = None,
+        data: Mapping[str, Any] = EMPTY,
+        *,
+        once: bool = False,
+    ) -> None:
+        """Append a transition of a run."""
+        entry = HistoryEntry(self._clock.now(), kind, run_id, step, attempt, data)
+        if await self._state.append(entry, once=once):
+            self._journal.append(entry)
+
+    def engine(self, kind: HistoryKind, data: Mapping[str, Any]) -> None:
+        """Append a transition that belongs to no run."""
+        self._journal.append(HistoryEntry(self._clock.now(), kind, data=data))

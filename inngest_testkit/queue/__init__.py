@@ -1,0 +1,1 @@
+"""Work on its way to the executor, by time."""

@@ -1,0 +1,164 @@
+"""The queue in this process's memory."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from inngest_testkit.queue.base import LEASE, Lease, PendingItem, QueueItem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+__all__ = ["MemoryQueue"]
+
+
+@dataclass(slots=True)
+class _Entry:
+    item: QueueItem
+    at: datetime
+    priority: int
+    sequence: int
+    deliveries: int = 0
+    lease_until: datetime | None = None
+    gone: bool = False
+
+    def __lt__(self, other: _Entry) -> bool:
+        if self.at != other.at:
+            return self.at < other.at
+        if self.priority != other.priority:
+            return self.priority < other.priority
+        return self.sequence < other.sequence
+
+
+class MemoryQueue:
+    """A heap of items by (due time, priority, sequence); removed ones leave it when they come up."""
+
+    never_suspends = True
+
+    def __init__(self) -> None:
+        self._heap: list[_Entry] = []
+        self._entries: dict[str, _Entry] = {}
+        self._by_run: dict[str, dict[str, None]] = {}
+        #: In order of lease, which is the order in which leases run out unless one is extended.
+        self._leased: dict[str, _Entry] = {}
+        self._sequence = 0
+
+    async def enqueue(self, item: QueueItem, at: datetime, *, priority: int = 0) -> bool:
+        """See `Queue.enqueue`."""
+        if item.id in self._entries:
+            return False
+        self._sequence += 1
+        entry = _Entry(item, at, priority, self._sequence)
+        self._entries[item.id] = entry
+        if item.run_id:
+            self._by_run.setdefault(item.run_id, {})[item.id] = None
+        heapq.heappush(self._heap, entry)
+        return True
+
+    async def lease(self, now: datetime, limit: int = 1, *, only: str | None = None) -> Sequence[Lease]:
+        """See `Queue.lease`."""
+        if self._leased:
+            self._return_lost(now)
+        if only is not None:
+            return self._lease_only(now, only)
+        leases: list[Lease] = []
+        heap = self._heap
+        while heap and len(leases) < limit:
+            entry = heap[0]
+            if not entry.gone and entry.at > now:
+                break
+            heapq.heappop(heap)
+            if not entry.gone:
+                leases.append(self._lease(entry, now))
+        return leases
+
+    def _lease_only(self, now: datetime, item_id: str) -> Sequence[Lease]:
+        entry = self._entries.get(item_id)
+        if entry is None or entry.at > now or entry.lease_until is not None:
+            return ()
+        self._heap.remove(entry)
+        heapq.heapify(self._heap)
+        return (self._lease(entry, now),)
+
+    def _lease(self, entry: _Entry, now: datetime) -> Lease:
+        entry.deliveries += 1
+        entry.lease_until = now + LEASE
+        self._leased[entry.item.id] = entry
+        return Lease(entry.item, entry.at, entry.lease_until, entry.deliveries)
+
+    def _return_lost(self, now: datetime) -> None:
+        lost = [e for e in self._leased.values() if e.lease_until is not None and e.lease_until <= now]
+        for entry in lost:
+            del self._leased[entry.item.id]
+            entry.lease_until = None
+            heapq.heappush(self._heap, entry)
+
+    async def peek(self, now: datetime) -> Sequence[PendingItem]:
+        """See `Queue.peek`."""
+        self._return_lost(now)
+        due = sorted(e for e in self._heap if not e.gone and e.at <= now)
+        return [PendingItem(e.item, e.at) for e in due]
+
+    def _held(self, lease: Lease) -> _Entry | None:
+        """The entry that a lease is for, unless another worker has it by now."""
+        entry = self._leased.get(lease.item.id)
+        return entry if entry is not None and entry.deliveries == lease.deliveries else None
+
+    async def complete(self, lease: Lease) -> None:
+        """See `Queue.complete`."""
+        if self._held(lease) is not None:
+            del self._leased[lease.item.id]
+            self._forget(lease.item)
+
+    def _forget(self, item: QueueItem) -> None:
+        del self._entries[item.id]
+        if item.run_id:
+            of_run = self._by_run[item.run_id]
+            del of_run[item.id]
+            if not of_run:
+                del self._by_run[item.run_id]
+
+    async def requeue(self, lease: Lease, at: datetime) -> None:
+        """See `Queue.requeue`."""
+        entry = self._held(lease)
+        if entry is not None:
+            del self._leased[lease.item.id]
+            self._sequence += 1
+            entry.at, entry.lease_until, entry.deliveries, entry.sequence = at, None, 0, self._sequence
+            heapq.heappush(self._heap, entry)
+
+    async def extend(self, lease: Lease, until: datetime) -> Lease:
+        """See `Queue.extend`."""
+        entry = self._held(lease)
+        if entry is not None:
+            entry.lease_until = until
+        return replace(lease, until=until)
+
+    async def discard(self, *, item_id: str = "", run_id: str = "") -> int:
+        """See `Queue.discard`."""
+        ids = list(self._by_run.get(run_id, ())) if run_id else [item_id]
+        waiting = [e for i in ids if (e := self._entries.get(i)) is not None and e.lease_until is None]
+        for entry in waiting:
+            entry.gone = True
+            self._forget(entry.item)
+        if len(self._heap) > 64 and len(self._heap) > 2 * len(self._entries):
+            self._heap = [e for e in self._heap if not e.gone]
+            heapq.heapify(self._heap)
+        return len(waiting)
+
+    async def next_due(self) -> datetime | None:
+        """See `Queue.next_due`."""
+        heap = self._heap
+        while heap and heap[0].gone:
+            heapq.heappop(heap)
+        moments = [e.lease_until for e in self._leased.values() if e.lease_until is not None]
+        if heap:
+            moments.append(heap[0].at)
+        return min(moments, default=None)
+
+    def snapshot(self) -> Sequence[PendingItem]:
+        """See `Queue.snapshot`."""
+        return [PendingItem(e.item, e.at) for e in sorted(self._entries.values())]

@@ -1,0 +1,194 @@
+"""From an event to the pauses it resumes and the runs it starts; crons.
+
+Source: recordings/dag README, "Triggers" and "Async edges"; pauses come first (async-self-event).
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from inngest_testkit.drivers.base import StepOutputs
+from inngest_testkit.errors import ExpressionError, NotFoundError, PauseLeasedError, PauseNotFoundError
+from inngest_testkit.events import SCHEDULED_TIMER, Event
+from inngest_testkit.expressions import DAG, compile_expression
+from inngest_testkit.functions.model import TRIGGER
+from inngest_testkit.queue.base import ItemKind, QueueItem
+from inngest_testkit.runs.model import ErrorInfo, HistoryKind
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from inngest_testkit.clock import Clock
+    from inngest_testkit.data_store.base import DataStore, FunctionVersion
+    from inngest_testkit.event_stream.base import Message
+    from inngest_testkit.functions.plan import PlannedTrigger
+    from inngest_testkit.lifecycle import Recorder, RunLifecycle
+    from inngest_testkit.queue.base import Queue
+    from inngest_testkit.state.base import Pause, StateStore
+
+__all__ = ["Runner", "TriggerExpressionWarning"]
+
+
+class TriggerExpressionWarning(UserWarning):
+    """A trigger's expression could not be evaluated for an event, so the function was not started."""
+
+
+class Runner:
+    """Matches events against pauses and triggers."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        data: DataStore,
+        queue: Queue,
+        state: StateStore,
+        recorder: Recorder,
+        lifecycle: RunLifecycle,
+    ) -> None:
+        self._clock, self._data, self._queue, self._state = clock, data, queue, state
+        self._recorder, self._lifecycle = recorder, lifecycle
+        self._warnings: list[str] = []
+
+    def emit_warnings(self) -> None:
+        """Emit the warnings collected so far. Apart from the work, so that one turned into an error breaks nothing."""
+        collected, self._warnings = self._warnings, []
+        for text in collected:
+            warnings.warn(text, TriggerExpressionWarning, stacklevel=5)
+
+    async def handle(self, message: Message) -> None:
+        """Do all that one event causes: resume pauses, then start runs."""
+        once = message.deliveries > 1
+        for pause in await self._state.pauses_by_event(message.event.name, message.event):
+            await self._offer(pause, message, once=once)
+        for version in await self._data.functions_by_event(message.event.name):
+            await self._consider(version, message, once=once)
+
+    async def _consider(self, version: FunctionVersion, message: Message, *, once: bool) -> None:
+        event = message.event
+        for trigger in version.plan.triggers:
+            if trigger.event == event.name and self._is_met(trigger, version, event):
+                await self._lifecycle.start(
+                    version, event, trigger=trigger.text, cause=message.id, key=event.id, once=once
+                )
+                return
+
+    def _is_met(self, trigger: PlannedTrigger, version: FunctionVersion, event: Event) -> bool:
+        if trigger.expression is None:
+            return True
+        fields = event.to_dict()
+        try:
+            return trigger.expression.test({"event": fields, "user": fields["user"]}, self._clock.now)
+        except ExpressionError as error:
+            data = {"function_id": version.function_id, "event_id": event.id, "trigger": trigger.text}
+            self._recorder.engine(HistoryKind.TRIGGER_FAILED, {**data, "error": ErrorInfo.from_exception(error)})
+            self._warnings.append(
+                f"function {version.function_id!r} was not started by event {event.name!r} ({event.id}): {error}"
+            )
+            return False
+
+    async def _offer(self, pause: Pause, message: Message, *, once: bool) -> None:
+        if pause.expires < message.received_at:
+            return
+        try:
+            if not await self._matches(pause, message.event):
+                return
+        except NotFoundError:
+            return
+        except ExpressionError as error:
+            where = ErrorInfo(type(error).__name__, f"edge {pause.edge}: match: {error}")
+            await self._lifecycle.fail(pause.run_id, where, once=once)
+            return
+        if pause.on_timeout:
+            await self._consume_unused(pause, message.event, once=once)
+        else:
+            await self._resume(pause, message, once=once)
+
+    async def _matches(self, pause: Pause, event: Event) -> bool:
+        if pause.match is None:
+            return True
+        state = await self._state.load(pause.run_id)
+        if state.is_over:
+            return False
+        steps = StepOutputs(state.outputs)
+        variables = {
+            "event": state.run.event.value,
+            "steps": steps,
+            "response": {} if pause.parent == TRIGGER else steps[pause.parent],
+            "async": event.to_dict(),
+        }
+        return compile_expression(pause.match, DAG).test(variables, self._clock.now)
+
+    async def _consume_unused(self, pause: Pause, event: Event, *, once: bool) -> None:
+        """The event came in time, so the time-out's step does not run; no other pause is concerned."""
+        data = {"edge": pause.edge, "event": event.name, "event_id": event.id}
+        await self._recorder.run(HistoryKind.PAUSE_CONSUMED, pause.run_id, pause.child, data=data, once=once)
+        await self._lifecycle.finalise(pause.run_id, pause.edge, once=once)
+        await self._remove(pause)
+
+    async def _resume(self, pause: Pause, message: Message, *, once: bool) -> None:
+        event = message.event
+        try:
+            await self._state.lease_pause(pause.id, message.received_at, owner=message.id)
+        except (PauseLeasedError, PauseNotFoundError):
+            return
+        data = {"edge": pause.edge, "event": event.name, "event_id": event.id}
+        await self._recorder.run(HistoryKind.PAUSE_RESUMED, pause.run_id, pause.child, data=data, once=once)
+        await self._queue.enqueue(continuation(pause), self._clock.now())
+        await self._remove(pause)
+
+    async def _remove(self, pause: Pause) -> None:
+        await self._queue.discard(item_id=timeout_id(pause.id))
+        try:
+            await self._state.consume_pause(pause.id)
+        except PauseNotFoundError:
+            return  # the end of the run removed it
+
+    async def schedule_crons(self, version: FunctionVersion) -> None:
+        """Queue the next fire of each cron trigger of a function."""
+        for index, trigger in enumerate(version.plan.triggers):
+            if trigger.schedule is not None:
+                await self._schedule_cron(version, index, trigger, self._clock.now())
+
+    async def _schedule_cron(
+        self, version: FunctionVersion, index: int, trigger: PlannedTrigger, after: datetime
+    ) -> None:
+        fire = trigger.schedule.after(after) if trigger.schedule else None
+        if fire is not None:
+            item = QueueItem(
+                id=f"cron/{version.function_id}/{version.version}/{index}/{fire.isoformat()}",
+                kind=ItemKind.CRON,
+                function_id=version.function_id,
+                function_version=version.version,
+                trigger=index,
+            )
+            await self._queue.enqueue(item, fire)
+
+    async def fire_cron(self, item: QueueItem, due: datetime, *, once: bool) -> None:
+        """Start the run of a schedule that is due, and queue its next fire; nothing for a replaced version."""
+        version = await self._data.function_version(item.function_id, item.function_version)
+        if not version.is_live:
+            return
+        trigger = version.plan.triggers[item.trigger]
+        # Source: recordings/dag, cron: a bare event whose id is empty.
+        event = Event(name=SCHEDULED_TIMER, id="", ts=0)
+        await self._lifecycle.start(version, event, trigger=trigger.text, cause=item.id, key=item.id, once=once)
+        await self._schedule_cron(version, item.trigger, trigger, due)
+
+
+def continuation(pause: Pause) -> QueueItem:
+    """Return the item that walks a pause's edge once the wait is over; it counts as the pause did."""
+    return QueueItem(
+        id=f"{pause.run_id}/{pause.edge}",
+        kind=ItemKind.EDGE,
+        run_id=pause.run_id,
+        step=pause.child,
+        edge=pause.edge,
+        token=pause.edge,
+    )
+
+
+def timeout_id(pause_id: str) -> str:
+    """Return the id of the item that ends a pause's time."""
+    return f"{pause_id}/timeout"

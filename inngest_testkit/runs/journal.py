@@ -1,0 +1,102 @@
+"""The engine's copy of every history; what views, timelines and reports read."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import islice
+from typing import TYPE_CHECKING, Protocol
+
+from inngest_testkit.runs.model import HistoryKind
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from inngest_testkit.events import Event
+    from inngest_testkit.runs.model import HistoryEntry
+
+__all__ = ["Journal", "Shape"]
+
+
+class Shape(Protocol):
+    """What a view needs to know of the function that a run executes."""
+
+    @property
+    def step_ids(self) -> Collection[str]:
+        """The ids of all its steps, in the order they were written."""
+        ...
+
+    def parents_of(self, step: str) -> Sequence[Sequence[str]]:
+        """The parents of each edge into a step; an edge from several needs them all."""
+        ...
+
+
+class Journal:
+    """Histories by run, in the order in which the runs were created, and the engine's own entries.
+
+    `runs` maps a run's id to its entries, `engine` lists the entries that belong to no run, `events` all events
+    received, `functions`, `shapes` and `run_events` what each run executes and the events that started it.
+    """
+
+    def __init__(self) -> None:
+        self.runs: dict[str, list[HistoryEntry]] = {}
+        self.engine: list[HistoryEntry] = []
+        self.events: list[Event] = []
+        self.shapes: dict[str, Shape] = {}
+        self.functions: dict[str, str] = {}
+        self.run_events: dict[str, tuple[Event, ...]] = {}
+        #: Runs that are not over, and those that are, each in order.
+        self.open_runs: dict[str, None] = {}
+        self.finished: deque[str] = deque()
+        #: The runs that watched deliveries of events start; whoever wants to know puts an empty list here.
+        self.watched: dict[str, list[str]] = {}
+        self._recent: deque[HistoryEntry] = deque(maxlen=12)
+
+    def open(self, run_id: str, function_id: str, shape: Shape, events: tuple[Event, ...], cause: str) -> None:
+        """Begin a run's history; nothing happens when it has begun. `cause` names the delivery that started it."""
+        if run_id not in self.runs:
+            self.runs[run_id] = []
+            self.open_runs[run_id] = None
+            self.functions[run_id] = function_id
+            self.shapes[run_id] = shape
+            self.run_events[run_id] = events
+            if cause in self.watched:
+                self.watched[cause].append(run_id)
+
+    def append(self, entry: HistoryEntry) -> None:
+        """Write an entry down."""
+        self._recent.append(entry)
+        if entry.run_id:
+            history = self.runs.get(entry.run_id)
+            if history is not None:
+                history.append(entry)
+        else:
+            self.engine.append(entry)
+
+    def close(self, run_id: str) -> None:
+        """Note that a run is over."""
+        if run_id in self.open_runs:
+            del self.open_runs[run_id]
+            self.finished.append(run_id)
+
+    def forget(self, run_id: str) -> None:
+        """Drop a run's history."""
+        self.runs.pop(run_id, None)
+        self.functions.pop(run_id, None)
+        self.shapes.pop(run_id, None)
+        self.run_events.pop(run_id, None)
+
+    def recent(self, count: int = 12) -> list[str]:
+        """Return the last entries of all runs as text."""
+        entries = islice(reversed(self._recent), count)
+        return [_line(entry) for entry in reversed(list(entries))]
+
+
+def _line(entry: HistoryEntry) -> str:
+    parts = [f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.kind.value]
+    if entry.step:
+        parts.append(entry.step)
+    if entry.kind is HistoryKind.EVENT_RECEIVED:
+        parts.append(str(entry.data.get("name")))
+    if entry.run_id:
+        parts.append(f"run {entry.run_id}")
+    return "  ".join(parts)

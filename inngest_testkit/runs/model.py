@@ -1,0 +1,231 @@
+"""The records that a run is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from inngest_testkit.values import Json, JsonValue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "EMPTY",
+    "Attempt",
+    "ErrorInfo",
+    "HistoryEntry",
+    "HistoryKind",
+    "RunStatus",
+    "StepRecord",
+    "StepStatus",
+    "Wait",
+]
+
+#: The data of an entry that has none; shared, because most have none.
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+class RunStatus(StrEnum):
+    """Where a run stands; the names are the server's."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more can happen to the run."""
+        return self not in (RunStatus.QUEUED, RunStatus.RUNNING)
+
+
+class StepStatus(StrEnum):
+    """Where a step that has begun stands."""
+
+    RUNNING = "RUNNING"
+    RETRYING = "RETRYING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+
+
+class HistoryKind(StrEnum):
+    """The transitions of a run, and (without a run) of the engine."""
+
+    RUN_CREATED = "run.created"
+    RUN_STARTED = "run.started"
+    RUN_COMPLETED = "run.completed"
+    RUN_FAILED = "run.failed"
+    RUN_CANCELLED = "run.cancelled"
+    EDGE_TAKEN = "edge.taken"
+    EDGE_NOT_TAKEN = "edge.not_taken"
+    STEP_VISITED_AGAIN = "step.visited_again"
+    STEP_STARTED = "step.started"
+    STEP_TAKES = "step.takes"
+    STEP_COMPLETED = "step.completed"
+    STEP_FAILED = "step.failed"
+    PAUSE_SAVED = "pause.saved"
+    PAUSE_RESUMED = "pause.resumed"
+    PAUSE_TIMED_OUT = "pause.timed_out"
+    PAUSE_CONSUMED = "pause.consumed"
+    EVENT_RECEIVED = "event.received"
+    EVENT_SKIPPED = "event.skipped"
+    TRIGGER_FAILED = "trigger.failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorInfo:
+    """An error as JSON can hold it: the exception's `name`, its `message`, and the `stack` as text."""
+
+    name: str
+    message: str
+    stack: str = ""
+
+    @classmethod
+    def from_exception(cls, error: BaseException, stack: str = "") -> ErrorInfo:
+        """Describe an exception."""
+        return cls(type(error).__name__, str(error), stack)
+
+    def to_dict(self) -> dict[str, JsonValue]:
+        """Return the error as JSON."""
+        return {"name": self.name, "message": self.message, "stack": self.stack}
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}" if self.message else self.name
+
+    def __repr__(self) -> str:
+        return f"ErrorInfo({str(self)!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One transition: when (virtual time), what, of which run, step and attempt, and its particulars.
+
+    `data` holds plain values, moments, `ErrorInfo` and `Json`; `to_dict()` gives all of it as JSON.
+    """
+
+    at: datetime
+    kind: HistoryKind
+    run_id: str = ""
+    step: str | None = None
+    attempt: int | None = None
+    data: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+
+    def same_transition(self, other: HistoryEntry) -> bool:
+        """Whether both tell of one transition, whenever it was written down."""
+        return (
+            self.kind is other.kind
+            and self.step == other.step
+            and self.attempt == other.attempt
+            and self.data.get("edge") == other.data.get("edge")
+            and self.data.get("event_id") == other.data.get("event_id")
+            and self.data.get("function_id") == other.data.get("function_id")
+        )
+
+    def to_dict(self) -> dict[str, JsonValue]:
+        """Return the entry as JSON, with its keys in a fixed order."""
+        return {
+            "at": self.at.isoformat(),
+            "kind": self.kind.value,
+            "run_id": self.run_id,
+            "step": self.step,
+            "attempt": self.attempt,
+            "data": {key: _plain(self.data[key]) for key in sorted(self.data)},
+        }
+
+    def __repr__(self) -> str:
+        parts = [f"{self.at:%Y-%m-%d %H:%M:%S}", self.kind.value]
+        if self.step is not None:
+            parts.append(self.step)
+        if self.attempt:
+            parts.append(f"attempt {self.attempt}")
+        return f"<{' '.join(parts)}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One execution of a step: `number` counts from 0; without an end it is in flight."""
+
+    number: int
+    started_at: datetime
+    ended_at: datetime | None = None
+    error: ErrorInfo | None = None
+    retry_at: datetime | None = None
+
+    @property
+    def duration(self) -> timedelta | None:
+        """How long it took in virtual time; None while it is in flight."""
+        return None if self.ended_at is None else self.ended_at - self.started_at
+
+    def __repr__(self) -> str:
+        outcome = "in flight" if self.ended_at is None else str(self.error) if self.error else "ok"
+        return f"<Attempt {self.number} {outcome}>"
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """What became of one step of a run. `output` decodes anew at each access."""
+
+    id: str
+    status: StepStatus
+    attempts: tuple[Attempt, ...]
+    encoded_output: Json | None = None
+
+    @property
+    def output(self) -> Any:  # noqa: ANN401 - any JSON value, and tests index it freely
+        """The step's output as a later step sees it (plain JSON); None when there is none."""
+        return None if self.encoded_output is None else self.encoded_output.value
+
+    @property
+    def error(self) -> ErrorInfo | None:
+        """The last attempt's error, if it failed."""
+        return self.attempts[-1].error if self.attempts else None
+
+    @property
+    def started_at(self) -> datetime:
+        """When the first attempt began."""
+        return self.attempts[0].started_at
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When the step was completed or failed for good; None before."""
+        over = self.status in (StepStatus.COMPLETED, StepStatus.FAILED)
+        return self.attempts[-1].ended_at if over else None
+
+    def __repr__(self) -> str:
+        count = f" after {len(self.attempts)} attempts" if len(self.attempts) > 1 else ""
+        return f"<StepRecord {self.id} {self.status.value}{count}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a run waits for before `step` can begin, and until when.
+
+    `kind` is `time` (an edge's wait), `event` (an event, or its time-out), `retry` (the next attempt) or `step` (a
+    step in flight). For `event`, `event` and `match` say what would end the wait, and `on_timeout` which way round.
+    """
+
+    kind: str
+    step: str
+    until: datetime
+    event: str | None = None
+    match: str | None = None
+    on_timeout: bool = False
+
+    def __repr__(self) -> str:
+        what = f" for {self.event!r}" if self.event else ""
+        return f"<Wait {self.kind} of {self.step}{what} until {self.until:%Y-%m-%d %H:%M:%S}>"
+
+
+def _plain(value: object) -> JsonValue:
+    if isinstance(value, Json):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, ErrorInfo):
+        return {"name": value.name, "message": value.message}
+    return value  # type: ignore[return-value]

@@ -1,0 +1,157 @@
+"""Fold a history into the state that it tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from inngest_testkit.runs.model import Attempt, ErrorInfo, HistoryKind, RunStatus, StepRecord, StepStatus, Wait
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from inngest_testkit.runs.model import HistoryEntry
+    from inngest_testkit.values import Json
+
+__all__ = ["Replay", "replay"]
+
+_ENDS = {
+    HistoryKind.RUN_COMPLETED: RunStatus.COMPLETED,
+    HistoryKind.RUN_FAILED: RunStatus.FAILED,
+    HistoryKind.RUN_CANCELLED: RunStatus.CANCELLED,
+}
+
+
+@dataclass(slots=True)
+class Replay:
+    """The state that a history tells; `waits` by the edge or step they belong to."""
+
+    status: RunStatus = RunStatus.QUEUED
+    steps: dict[str, StepRecord] = field(default_factory=dict)
+    waits: dict[str, Wait] = field(default_factory=dict)
+    last_output: Json | None = None
+    error: ErrorInfo | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def waiting(self) -> tuple[Wait, ...]:
+        """The waits, soonest first."""
+        return tuple(sorted(self.waits.values(), key=lambda wait: wait.until))
+
+
+def replay(run_id: str, entries: Sequence[HistoryEntry]) -> Replay:
+    """Fold a run's entries; the same entries are folded once."""
+    return _replay(run_id, _Entries(entries))
+
+
+class _Entries:
+    """A history so far, as a key: a history only grows, so its identity and length tell its content."""
+
+    __slots__ = ("entries", "length")
+
+    def __init__(self, entries: Sequence[HistoryEntry]) -> None:
+        self.entries, self.length = entries, len(entries)
+
+    def __hash__(self) -> int:
+        return hash((id(self.entries), self.length))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Entries) and self.entries is other.entries and self.length == other.length
+
+
+@lru_cache(maxsize=64)
+def _replay(run_id: str, history: _Entries) -> Replay:
+    state = Replay()
+    for entry in history.entries[: history.length]:
+        fold = _FOLDS.get(entry.kind)
+        if fold is not None:
+            fold(state, entry)
+    return state
+
+
+def _started(state: Replay, entry: HistoryEntry) -> None:
+    state.status = RunStatus.RUNNING
+
+
+def _ended(state: Replay, entry: HistoryEntry) -> None:
+    state.status, state.ended_at = _ENDS[entry.kind], entry.at
+    state.error = entry.data.get("error", state.error)
+    state.waits.clear()
+
+
+def _edge_taken(state: Replay, entry: HistoryEntry) -> None:
+    until = entry.data.get("until")
+    if until is not None and entry.step is not None:
+        state.waits[entry.data["edge"]] = Wait("time", entry.step, until)
+
+
+def _pause_saved(state: Replay, entry: HistoryEntry) -> None:
+    data = entry.data
+    state.waits[data["edge"]] = Wait(
+        "event", entry.step or "", data["until"], data["event"], data["match"], data["on_timeout"]
+    )
+
+
+def _wait_over(state: Replay, entry: HistoryEntry) -> None:
+    state.waits.pop(entry.data["edge"], None)
+
+
+def _step_started(state: Replay, entry: HistoryEntry) -> None:
+    step = entry.step or ""
+    state.waits.pop(entry.data.get("edge", ""), None)
+    state.waits.pop(step, None)
+    record = state.steps.get(step)
+    attempt = Attempt(entry.attempt or 0, entry.at)
+    if record is None:
+        state.steps[step] = StepRecord(step, StepStatus.RUNNING, (attempt,))
+    elif record.status is not StepStatus.COMPLETED:
+        state.steps[step] = replace(record, status=StepStatus.RUNNING, attempts=(*record.attempts, attempt))
+
+
+def _step_takes(state: Replay, entry: HistoryEntry) -> None:
+    step = entry.step or ""
+    state.waits[step] = Wait("step", step, entry.data["until"])
+
+
+def _step_completed(state: Replay, entry: HistoryEntry) -> None:
+    step = entry.step or ""
+    state.waits.pop(step, None)
+    record = state.steps[step]
+    attempts = (*record.attempts[:-1], replace(record.attempts[-1], ended_at=entry.at))
+    state.last_output = entry.data["output"]
+    state.steps[step] = replace(
+        record, status=StepStatus.COMPLETED, attempts=attempts, encoded_output=state.last_output
+    )
+
+
+def _step_failed(state: Replay, entry: HistoryEntry) -> None:
+    step = entry.step or ""
+    state.waits.pop(step, None)
+    record, error, retry_at = state.steps[step], entry.data["error"], entry.data.get("retry_at")
+    last = replace(record.attempts[-1], ended_at=entry.at, error=error, retry_at=retry_at)
+    status = StepStatus.FAILED if retry_at is None else StepStatus.RETRYING
+    state.steps[step] = replace(record, status=status, attempts=(*record.attempts[:-1], last))
+    if retry_at is not None:
+        state.waits[step] = Wait("retry", step, retry_at)
+    elif state.error is None:
+        state.error = error
+
+
+_FOLDS: dict[HistoryKind, Callable[[Replay, HistoryEntry], None]] = {
+    HistoryKind.RUN_STARTED: _started,
+    HistoryKind.RUN_COMPLETED: _ended,
+    HistoryKind.RUN_FAILED: _ended,
+    HistoryKind.RUN_CANCELLED: _ended,
+    HistoryKind.EDGE_TAKEN: _edge_taken,
+    HistoryKind.PAUSE_SAVED: _pause_saved,
+    HistoryKind.PAUSE_RESUMED: _wait_over,
+    HistoryKind.PAUSE_TIMED_OUT: _wait_over,
+    HistoryKind.PAUSE_CONSUMED: _wait_over,
+    HistoryKind.STEP_VISITED_AGAIN: _wait_over,
+    HistoryKind.STEP_STARTED: _step_started,
+    HistoryKind.STEP_TAKES: _step_takes,
+    HistoryKind.STEP_COMPLETED: _step_completed,
+    HistoryKind.STEP_FAILED: _step_failed,
+}

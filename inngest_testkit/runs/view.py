@@ -1,0 +1,164 @@
+"""A run as a person reads it: always the newest state, derived from the history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from inngest_testkit.errors import NotFoundError
+from inngest_testkit.runs.model import ErrorInfo, HistoryEntry, RunStatus, StepRecord, Wait
+from inngest_testkit.runs.replay import Replay, replay
+from inngest_testkit.runs.timeline import render
+from inngest_testkit.runs.why import why_not
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from inngest_testkit.events import Event
+    from inngest_testkit.runs.journal import Journal
+
+__all__ = ["Run", "Steps"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a function.
+
+    The object is a view: after `engine.advance(...)` the same object tells the newer state. Attributes: `id`,
+    `function_id`, `status`, `steps` (those that have begun, in that order), `output`, `error`, `events` (that
+    started it), `waiting`, `history`, `started_at`, `ended_at`.
+    """
+
+    id: str
+    function_id: str
+    _journal: Journal = field(repr=False, compare=False)
+
+    @property
+    def _entries(self) -> list[HistoryEntry]:
+        try:
+            return self._journal.runs[self.id]
+        except KeyError:
+            raise NotFoundError("run", self.id, reason="it has been dropped, see Engine(keep=...)") from None
+
+    @property
+    def _replay(self) -> Replay:
+        return replay(self.id, self._entries)
+
+    @property
+    def history(self) -> tuple[HistoryEntry, ...]:
+        """Every transition so far, in order."""
+        return tuple(self._entries)
+
+    @property
+    def status(self) -> RunStatus:
+        """QUEUED, RUNNING, COMPLETED, FAILED or CANCELLED."""
+        return self._replay.status
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more can happen to the run."""
+        return self.status.is_over
+
+    @property
+    def steps(self) -> Steps:
+        """The steps that have begun, by id, in the order in which they began."""
+        return Steps(self)
+
+    @property
+    def output(self) -> Any:  # noqa: ANN401 - any JSON value, and tests index it freely
+        """The output of the step that was completed last; None when none was."""
+        last = self._replay.last_output
+        return None if last is None else last.value
+
+    @property
+    def error(self) -> ErrorInfo | None:
+        """What made the run fail: the first step that failed for good, or an edge that could not be evaluated."""
+        return self._replay.error
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The events that started the run."""
+        return self._journal.run_events.get(self.id, ())
+
+    @property
+    def waiting(self) -> tuple[Wait, ...]:
+        """What the run waits for, soonest first; nothing when it is over."""
+        return self._replay.waiting
+
+    @property
+    def started_at(self) -> datetime:
+        """When the run was created."""
+        return self._entries[0].at
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When the run was over; None before."""
+        return self._replay.ended_at
+
+    def timeline(self, *, color: bool | None = None) -> str:
+        """Return what happened, one line a transition, in columns of virtual time.
+
+        `color` asks for terminal colours (needs rich); by default there are none.
+        """
+        return render(self, color=bool(color))
+
+    def why_not(self, step: str) -> str:
+        """Say why a step has not run: a condition was false, a parent failed, it still waits, …."""
+        return why_not(self, step)
+
+    @property
+    def step_ids(self) -> tuple[str, ...]:
+        """The ids of all steps of the function, run or not."""
+        return tuple(self._journal.shapes[self.id].step_ids)
+
+    def parents_of(self, step: str) -> tuple[tuple[str, ...], ...]:
+        """The parents of each edge into a step."""
+        return tuple(tuple(parents) for parents in self._journal.shapes[self.id].parents_of(step))
+
+    def __repr__(self) -> str:
+        return f"<Run {self.id} of {self.function_id} {self.status.value}, {len(self.steps)} steps>"
+
+
+class Steps(Mapping[str, StepRecord]):
+    """A run's steps by id. A missing one raises `NotFoundError`, which says why it has not run."""
+
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    @property
+    def _records(self) -> Mapping[str, StepRecord]:
+        return self._run._replay.steps  # noqa: SLF001 - two halves of one view
+
+    def __getitem__(self, key: str | tuple[str, int]) -> StepRecord:
+        step, occurrence = key if isinstance(key, tuple) else (key, 0)
+        record = self._records.get(step)
+        if record is None:
+            raise self._missing(step)
+        if occurrence:
+            raise NotFoundError("occurrence", occurrence, reason=f"step {step!r} ran once in this run")
+        return record
+
+    def _missing(self, step: str) -> NotFoundError:
+        ids = self._run.step_ids
+        if step in ids:
+            return NotFoundError("record of step", step, reason=self._run.why_not(step))
+        return NotFoundError("step", step, ids, reason=f"function {self._run.function_id!r} does not have it")
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._records
+
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401 - as in Mapping
+        """Return the step's record, or `default` when it has not begun."""
+        return self._records.get(key, default)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._records)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __repr__(self) -> str:
+        return "{" + ", ".join(f"{key!r}: {record!r}" for key, record in self.items()) + "}"

@@ -1,0 +1,87 @@
+"""Why a step of a run has not run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inngest_testkit.errors import suggestion
+from inngest_testkit.runs.model import HistoryKind, RunStatus, StepStatus
+
+if TYPE_CHECKING:
+    from inngest_testkit.runs.model import HistoryEntry
+    from inngest_testkit.runs.view import Run
+
+__all__ = ["why_not"]
+
+_TRIGGER = "$trigger"
+_OUTCOMES = (
+    HistoryKind.EDGE_NOT_TAKEN,
+    HistoryKind.PAUSE_TIMED_OUT,
+    HistoryKind.PAUSE_CONSUMED,
+)
+
+
+def why_not(run: Run, step: str) -> str:
+    """Say in one line why `step` has not run, or that it has."""
+    if step in run.steps:
+        return f"it has run: {run.steps[step]!r}"
+    if step not in run.step_ids:
+        return f"function {run.function_id!r} has no such step" + suggestion(step, run.step_ids, label="known steps")
+    reasons = [*_waits(run, step), *_outcomes(run, step)] or _parents(run, step)
+    over = _over(run)
+    return "it has not run: " + "; ".join([*reasons, *([over] if over else [])])
+
+
+def _waits(run: Run, step: str) -> list[str]:
+    texts = []
+    for wait in run.waiting:
+        if wait.step == step:
+            what = f"for event {wait.event!r}" if wait.event else "for its time"
+            turned = " (it runs if the event does not come)" if wait.on_timeout else ""
+            texts.append(f"it still waits {what}, until {wait.until:%Y-%m-%d %H:%M:%S}{turned}")
+    return texts
+
+
+def _outcomes(run: Run, step: str) -> list[str]:
+    latest: dict[str, HistoryEntry] = {}
+    for entry in run.history:
+        if entry.step == step and entry.kind in _OUTCOMES:
+            latest[entry.data["edge"]] = entry
+    return [_outcome(entry) for entry in latest.values()]
+
+
+def _outcome(entry: HistoryEntry) -> str:
+    data = entry.data
+    if entry.kind is HistoryKind.EDGE_NOT_TAKEN:
+        return f"the condition of {data['edge']} was false: {data['if']}"
+    if entry.kind is HistoryKind.PAUSE_CONSUMED:
+        return f"event {data['event']!r} came in time, and {data['edge']} is for when it does not"
+    return f"event {data['event']!r} did not come in time for {data['edge']}"
+
+
+def _parents(run: Run, step: str) -> list[str]:
+    texts = []
+    for parents in run.parents_of(step):
+        missing = [parent for parent in parents if parent != _TRIGGER and not _done(run, parent)]
+        for parent in missing:
+            record = run.steps.get(parent)
+            if record is None:
+                texts.append(f"its parent {parent!r} has not run")
+            elif record.status is StepStatus.FAILED:
+                texts.append(f"its parent {parent!r} failed: {record.error}")
+            else:
+                texts.append(f"its parent {parent!r} is not done: {record.status.value}")
+    return texts or ["it is due but has not been worked yet"]
+
+
+def _done(run: Run, step: str) -> bool:
+    record = run.steps.get(step)
+    return record is not None and record.status is StepStatus.COMPLETED
+
+
+def _over(run: Run) -> str:
+    if run.status is RunStatus.CANCELLED:
+        return "the run was cancelled"
+    if run.status is RunStatus.FAILED and run.error is not None:
+        return f"the run failed: {run.error}"
+    return ""

@@ -1,0 +1,1 @@
+"""Runs, step outputs, pauses and histories."""

@@ -1,0 +1,176 @@
+"""The contract of a state store: runs, step outputs, pauses and histories.
+
+Every write can be repeated: a store takes one that it already has as done. `contracts.state` tests all of it.
+Source: recordings/dag README, "State store contract".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from inngest_testkit.events import Event
+    from inngest_testkit.runs.model import ErrorInfo, HistoryEntry, RunStatus
+    from inngest_testkit.values import Json
+
+__all__ = ["PAUSE_LEASE", "NewRun", "Pause", "RunState", "StateStore", "WaitKey"]
+
+#: How long a leased pause is kept from other workers.
+PAUSE_LEASE = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """What a run is created with. `key` is the idempotency key, `cause` the delivery of the event that asks for it."""
+
+    run_id: str
+    function_id: str
+    function_version: int
+    workflow_id: str
+    key: str
+    cause: str
+    event: Json
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """A run as it was when it was loaded; later writes do not show in it.
+
+    `outputs` and `errors` are by step id; `tokens` are the pieces of work ever scheduled, `pending` how many of
+    them are not finalised.
+    """
+
+    run: NewRun
+    status: RunStatus
+    pending: int
+    outputs: Mapping[str, Json]
+    errors: Mapping[str, ErrorInfo]
+    failed: Sequence[str]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has ended."""
+        return self.status.is_over
+
+
+@dataclass(frozen=True, slots=True)
+class WaitKey:
+    """An equality that a pause's event must fulfil: the value at `path` of the event has this `key`."""
+
+    path: tuple[str, ...]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """An edge of a run that waits for an event.
+
+    `id` is derived from run and edge; `match` is the expression's text; `index`, if any, is a condition on the event
+    that `match` implies, so that a store need not offer the pause to events that fail it.
+    """
+
+    id: str
+    run_id: str
+    edge: str
+    parent: str
+    child: str
+    event: str
+    match: str | None
+    expires: datetime
+    on_timeout: bool
+    index: WaitKey | None = None
+
+
+class StateStore(Protocol):
+    """Keeps runs. Unknown run ids raise `NotFoundError`, unless a method says otherwise."""
+
+    async def create(self, run: NewRun) -> RunState:
+        """Create a run with nothing pending.
+
+        Raises `IdentifierExistsError` when another run has the key. Repeated for the same run and cause it changes
+        nothing and returns the state.
+        """
+        ...
+
+    async def load(self, run_id: str) -> RunState:
+        """Return a snapshot of the run."""
+        ...
+
+    async def schedule(self, run_id: str, token: str) -> bool:
+        """Count a piece of work as pending; False when the token is known, pending or finalised, or the run is over."""
+        ...
+
+    async def is_scheduled(self, run_id: str, token: str) -> bool:
+        """Whether the token is known, pending or finalised."""
+        ...
+
+    async def claim(self, run_id: str, step: str, token: str) -> bool:
+        """Give a step to the first token that asks; True for that token, also again, and False for others."""
+        ...
+
+    async def save_output(self, run_id: str, step: str, output: Json) -> bool:
+        """Store a step's output; False when it has one, which stays."""
+        ...
+
+    async def save_error(self, run_id: str, step: str, error: ErrorInfo, *, final: bool) -> None:
+        """Store a step's error, unless the step has an output; `final` marks the step as failed for good."""
+        ...
+
+    async def finalise(self, run_id: str, token: str) -> int:
+        """Count a piece of work as done; return how many are pending. Repeated, or unknown, it lowers nothing."""
+        ...
+
+    async def end(self, run_id: str, status: RunStatus) -> bool:
+        """End the run: nothing is pending, its pauses are gone. False when it was over."""
+        ...
+
+    async def save_pause(self, pause: Pause) -> bool:
+        """Keep a pause; False when a pause of this id was ever saved, or its run is over."""
+        ...
+
+    async def lease_pause(self, pause_id: str, now: datetime, *, owner: str) -> None:
+        """Keep a pause from all but its owner for `PAUSE_LEASE`; the owner may lease it again.
+
+        Raises `PauseNotFoundError` (unknown, consumed, or expired before `now`) or `PauseLeasedError`.
+        """
+        ...
+
+    async def pause_leased_until(self, pause_id: str, now: datetime) -> datetime | None:
+        """Return when the lease of a pause ends; None when it is not leased at `now`, or not there."""
+        ...
+
+    async def consume_pause(self, pause_id: str) -> None:
+        """Remove a pause, expired or not; raises `PauseNotFoundError` when it is unknown or consumed."""
+        ...
+
+    async def pauses_by_event(self, name: str, event: Event | None = None) -> Sequence[Pause]:
+        """Return the pauses for an event's name, oldest first, expired ones included.
+
+        With the event, a store may leave out those whose `index` the event fails.
+        """
+        ...
+
+    async def pause_by_step(self, run_id: str, parent: str) -> Pause:
+        """Return the oldest pause whose parent is that step; raises `PauseNotFoundError`."""
+        ...
+
+    async def pause_by_id(self, pause_id: str) -> Pause:
+        """Return a pause that was not consumed, also an expired one; raises `PauseNotFoundError`."""
+        ...
+
+    async def append(self, entry: HistoryEntry, *, once: bool = False) -> bool:
+        """Append to the history of the entry's run; `once`: not when the same transition is in it (then False)."""
+        ...
+
+    async def history(self, run_id: str) -> Sequence[HistoryEntry]:
+        """Return a run's history, oldest first."""
+        ...
+
+    async def delete(self, run_id: str) -> None:
+        """Forget a run and its idempotency key; nothing happens when it is unknown."""
+        ...

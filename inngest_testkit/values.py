@@ -1,0 +1,149 @@
+"""Values as they cross the boundary of the state store: as JSON, encoded and decoded.
+
+A later step so sees what a real server would give it: a tuple comes back as a list, a datetime as text.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from pydantic_core import PydanticSerializationError, from_json, to_jsonable_python
+
+from inngest_testkit.errors import NotJsonError
+
+__all__ = ["NULL", "Json", "JsonValue", "decode", "encode"]
+
+#: What JSON can hold, as Python reads it.
+JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
+
+_EXACT = 2**53
+_LONG_NUMBER = re.compile(rb"\d{16}")
+
+
+class Json:
+    """One value in its encoded form: `raw` (UTF-8 bytes). Equal when the bytes are; never changes.
+
+    `value` decodes anew at each access, so that what one reader does to it no other reader sees.
+    """
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+
+    @property
+    def value(self) -> JsonValue:
+        """Return the decoded value, a fresh copy."""
+        return decode(self.raw)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Json) and self.raw == other.raw
+
+    def __hash__(self) -> int:
+        return hash(self.raw)
+
+    def __repr__(self) -> str:
+        text = self.raw.decode()
+        return f"Json({text if len(text) <= 60 else text[:59] + '…'})"
+
+
+def encode(value: object, *, root: str = "value") -> Json:
+    """Encode a value as JSON; numbers are what the servers keep, 64-bit floats.
+
+    Dataclasses, pydantic models, datetimes, UUIDs, enums, paths and decimals become what pydantic makes of
+    them. Integers beyond 2**53 lose precision, as in the recordings (dag README, "Events in").
+    Raises `NotJsonError` with the path of the culprit, which starts at `root`: an unknown type, NaN or
+    infinity, a set (it has no order), a key that is not text or a number, a loop.
+    """
+    try:
+        raw = _ENCODER.encode(value).encode()
+    except (TypeError, ValueError, RecursionError, PydanticSerializationError):
+        path, reason = _culprit(value, root, [])
+        raise NotJsonError(path, reason) from None
+    if _LONG_NUMBER.search(raw):
+        raw = _ENCODER.encode(_as_doubles(from_json(raw))).encode()
+    return Json(raw)
+
+
+def decode(raw: bytes) -> JsonValue:
+    """Decode JSON text."""
+    return from_json(raw)  # type: ignore[no-any-return]
+
+
+def _jsonable(value: object) -> object:
+    """Turn one object that JSON does not know into one that it does; the encoder looks into the result."""
+    if isinstance(value, (set, frozenset)):
+        raise TypeError("a set has no order: return a sorted list")
+    if isinstance(value, Mapping):
+        return dict(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    dump = getattr(value, "model_dump", None)
+    if callable(dump) and not isinstance(value, type):
+        return dump()
+    return to_jsonable_python(value)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_jsonable)
+
+
+def _as_doubles(value: JsonValue) -> JsonValue:
+    if isinstance(value, dict):
+        return {k: _as_doubles(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_as_doubles(v) for v in value]
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _EXACT:
+        try:
+            return int(float(value))
+        except OverflowError:
+            return value
+    return value
+
+
+def _culprit(value: object, path: str, parents: list[int]) -> tuple[str, str]:
+    """Find the part of `value` that JSON refuses: its path and the reason."""
+    if id(value) in parents:
+        return path, "it contains itself"
+    if isinstance(value, float) and not math.isfinite(value):
+        return path, f"JSON has no {value!r}; return None or text instead"
+    inside = [*parents, id(value)]
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if not isinstance(key, (str, int, float, bool, type(None))):
+                return f"{path} key {key!r}", f"a key must be text, found {type(key).__name__}"
+            if not _encodes(item):
+                return _culprit(item, f"{path}[{key!r}]", inside)
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            if not _encodes(item):
+                return _culprit(item, f"{path}[{index}]", inside)
+    else:
+        return _culprit_of_object(value, path, inside)
+    return path, "it is nested too deeply"
+
+
+def _culprit_of_object(value: object, path: str, parents: list[int]) -> tuple[str, str]:
+    try:
+        plain = _jsonable(value)
+    except TypeError as error:
+        return path, str(error)
+    except (PydanticSerializationError, ValueError):
+        return path, f"{type(value).__module__}.{type(value).__qualname__} is not a JSON value; return plain data"
+    return _culprit(plain, path, parents)
+
+
+def _encodes(value: object) -> bool:
+    try:
+        _ENCODER.encode(value)
+    except (TypeError, ValueError, RecursionError, PydanticSerializationError):
+        return False
+    return True
+
+
+#: JSON's null.
+NULL = Json(b"null")
