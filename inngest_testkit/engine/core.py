@@ -181,12 +181,11 @@ class Core:
         await self._lockstep.deliver()
         self.journal.watched = {}
         runs = tuple(self.run(run_id) for run_ids in started.values() for run_id in run_ids)
-        reason = "" if runs else self._why_nothing(received, started)
         if self.auto:
             await self._settle(self.clock.now())
         else:
             await self._after_work()
-        return Sent(tuple(e.id or "" for e in received), runs, reason)
+        return Sent(tuple(e.id or "" for e in received), runs, lambda: self._why_nothing(received, started))
 
     def _received(self, event: object, data: object, user: object, id: object, ts: object) -> list[Event]:  # noqa: A002
         if isinstance(event, (list, tuple)):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from inngest_testkit.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from inngest_testkit.runs import Run
 
 __all__ = ["Sent"]
@@ -21,7 +20,8 @@ class Sent:
 
     ids: tuple[str, ...]
     runs: tuple[Run, ...]
-    _reason: str = ""
+    #: Why nothing was started; asked only when it matters.
+    _why_nothing: Callable[[], str] = field(repr=False, compare=False)
 
     @property
     def run(self) -> Run:
@@ -29,7 +29,7 @@ class Sent:
         if len(self.runs) == 1:
             return self.runs[0]
         if not self.runs:
-            raise NotFoundError("run", "of this send", reason=self._reason)
+            raise NotFoundError("run", "of this send", reason=self._why_nothing())
         started = ", ".join(f"{run.function_id} ({run.id})" for run in self.runs)
         raise NotFoundError("single run", "of this send", reason=f"it started {len(self.runs)}: {started}; use .runs")
 

@@ -115,7 +115,7 @@ def _moment(match: re.Match[str]) -> Timestamp | None:
     if month is None:
         return None
     try:
-        day = date(_year(parts) + _CYCLE_YEARS, month, int(parts["d"])).toordinal() - _CYCLE_DAYS - _EPOCH_ORDINAL
+        day = _ordinal(_year(parts), month, int(parts["d"] or 0)) - _EPOCH_ORDINAL
     except ValueError:
         return None
     hour, minute, second = (int(parts.get(name) or 0) for name in "HMS")
@@ -124,6 +124,13 @@ def _moment(match: re.Match[str]) -> Timestamp | None:
         return None
     seconds = ((day * 24 + hour) * 60 + minute) * 60 + second - offset
     return Timestamp(seconds * _NANOS + int(((parts.get("f") or "") + "0" * 9)[:9]))
+
+
+def _ordinal(year: int, month: int, day: int) -> int:
+    """The day's number; ValueError when there is none. `date` knows no year 0, but the calendar repeats."""
+    if year:
+        return date(year, month, day).toordinal()
+    return date(_CYCLE_YEARS, month, day).toordinal() - _CYCLE_DAYS
 
 
 def _month(parts: dict[str, str | None]) -> int | None:

@@ -72,11 +72,13 @@ def hole_result(name: str, values: tuple[object, ...]) -> object:
 
 
 def join(left: object, right: object) -> object:
-    """`+` where one operand is a hole, for a dialect that joins texts: the other operand."""
+    """`+` where one operand is a hole, for a dialect that joins texts: a missing one is left out."""
     for value in (left, right):
-        if value is not MISSING:
+        if type(value) is Fault:
             return value
-    return False
+    if left is MISSING:
+        return False if right is MISSING else right
+    return left
 
 
 # Comparisons.

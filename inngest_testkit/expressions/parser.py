@@ -215,14 +215,23 @@ class _Parser:
         token = self._token
         if token.kind in ("int", "uint", "float"):
             return self._number(negative=False)
+        if self._at("-") and self._tokens[self._next + 1].kind in ("int", "float"):
+            self._take()  # a sign belongs to its number, so that `!-1` is an expression and `!-x` is not
+            return self._number(negative=True)
         if token.kind in ("text", "bytes"):
             return tree.Constant(self._take().offset, token.value)
         if token.kind == "ident" and token.text != "in":
             return self._name()
-        if self._at(".") and self._tokens[self._next + 1].kind == "ident":
-            self._take()
-            return self._name()
+        if self._at("."):
+            return self._absolute_name()
         return self._bracket()
+
+    def _absolute_name(self) -> tree.Node:
+        """`.name`, which is the same as `name` here."""
+        self._take()
+        if self._token.kind != "ident" or self._token.text in (*_KEYWORDS, "in"):
+            self._refuse(f"a name is missing after '.', found {self._found()}")
+        return self._name(macros=False)
 
     def _bracket(self) -> tree.Node:
         offset = self._token.offset
@@ -260,16 +269,16 @@ class _Parser:
             value = -value  # type: ignore[operator]
         return tree.Constant(token.offset, value)
 
-    def _name(self) -> tree.Node:
+    def _name(self, *, macros: bool = True) -> tree.Node:
         token = self._take()
         if token.text in _KEYWORDS:
             return tree.Constant(token.offset, _KEYWORDS[token.text])
+        if token.text in _RESERVED:
+            self._refuse(f"reserved identifier: {token.text}; quote it if it is text", token.offset)
         if not self._accept("("):
-            if token.text in _RESERVED:
-                self._refuse(f"reserved identifier: {token.text}; quote it if it is text", token.offset)
             return tree.Ident(token.offset, token.text)
         args = self._list(")")
-        if token.text == "has" and len(args) == 1:
+        if macros and token.text == "has" and len(args) == 1:
             return self._has(token, args[0])
         return tree.Call(token.offset, token.text, None, args)
 

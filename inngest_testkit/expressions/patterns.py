@@ -29,6 +29,8 @@ _POSIX = {
 }
 _CLASSES = {"d": "0-9", "w": "0-9A-Za-z_", "s": r"\t\n\f\r "}
 _NEGATED = {"D": r"[^0-9]", "W": r"[^0-9A-Za-z_]", "S": r"[^\t\n\f\r ]"}
+# In groups, as everything of no width; `\B` matches empty text in RE2.
+_EDGES = {"A": r"(?:\A)", "b": r"(?:\b)", "B": r"(?!\b)", "z": r"(?:\Z)"}
 _CHARACTERS = {"a": "\a", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _HEX = re.compile(r"x(?:([0-9a-fA-F]{2})|\{([0-9a-fA-F]{1,6})\})")
 _GROUP = re.compile(r"\(\?(?:P?<(?P<name>[A-Za-z_]\w*)>|(?P<on>[imsU]*)(?P<off>-[imsU]+)?(?P<end>[:)]))", re.ASCII)
@@ -47,8 +49,10 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
         return re.compile(_Translation(pattern).whole(), re.ASCII)
     except PatternError as error:
         raise PatternError(f"error parsing regexp: {error}: `{pattern}`") from None
-    except (re.error, OverflowError, RecursionError) as error:
-        raise PatternError(f"error parsing regexp: {error}: `{pattern}`") from None
+    except re.error as error:
+        raise PatternError(f"error parsing regexp: {error.msg}: `{pattern}`") from None
+    except (OverflowError, RecursionError):
+        raise PatternError(f"error parsing regexp: expression nests too deeply: `{pattern}`") from None
 
 
 class _Translation:
@@ -86,11 +90,12 @@ class _Translation:
             step()
             return
         self._at += 1
-        self._out.append(character if character in ".^" else re.escape(character))
+        # In a group, since RE2 lets an empty-width piece be repeated and `re` does not.
+        self._out.append("(?:^)" if character == "^" else character if character == "." else re.escape(character))
 
     def _end(self) -> None:
         self._at += 1
-        self._out.append("$" if self._multiline[-1] else r"\Z")
+        self._out.append("(?:$)" if self._multiline[-1] else r"(?:\Z)")
 
     def _repeat(self) -> None:
         text = self._pattern[self._at]
@@ -159,9 +164,9 @@ class _Translation:
     def _escape(self) -> None:
         self._at += 1
         letter = self._pattern[self._at : self._at + 1]
-        if letter in ("A", "b", "B", "z"):
+        if letter and letter in _EDGES:
             self._at += 1
-            self._out.append(r"\Z" if letter == "z" else "\\" + letter)
+            self._out.append(_EDGES[letter])
         elif letter == "Q":
             end = self._pattern.find(r"\E", self._at)
             quoted = self._pattern[self._at + 1 : end if end >= 0 else None]

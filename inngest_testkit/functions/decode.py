@@ -270,7 +270,7 @@ class _Decoder:
     def parents(self, edge: Mapping[str, object], path: Path) -> tuple[str, ...]:
         if "steps" not in edge:
             single = self.text(edge, "step", path)
-            if not single and edge.get("step") in {None, ""}:
+            if not single and edge.get("step") in (None, ""):
                 self.problem(path, f"the entry names no parent; write step: {json.dumps(TRIGGER)}, or a step's id")
             return (single or TRIGGER,)
         if edge.get("step") is not None:

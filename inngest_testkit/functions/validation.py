@@ -134,7 +134,9 @@ class _Checker:
         else:
             self.duration(period, ("throttle", "period"), "invalid throttle period")
         if key is not None and not isinstance(key, str):
-            self.problem(("throttle", "key"), f"expected an expression as text, found {key!r}")
+            self.problem(
+                ("throttle", "key"), f"expected an expression as text, found {key!r}; write key: 'event.data.id'"
+            )
 
     # -- triggers
 
@@ -260,6 +262,8 @@ class _Checker:
                 )
 
     def graph(self) -> None:
+        if TRIGGER in self.ids:
+            return
         cycles = find_cycles(self.function.steps)
         unreachable = find_unreachable(self.function.steps)
         for cycle in cycles:
@@ -283,7 +287,7 @@ class _Checker:
 
     def expression(self, text: object, path: Path, reads: str) -> None:
         if not isinstance(text, str):
-            self.problem(path, f"expected an expression as text, found {text!r}")
+            self.problem(path, f"expected an expression as text, found {text!r}; write it in quotes")
             return
         try:
             compile_expression(text, DAG)

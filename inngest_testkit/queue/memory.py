@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeAlias
 
 from inngest_testkit.queue.base import LEASE, Lease, PendingItem, QueueItem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+
 
 __all__ = ["MemoryQueue"]
 
@@ -25,12 +26,13 @@ class _Entry:
     lease_until: datetime | None = None
     gone: bool = False
 
-    def __lt__(self, other: _Entry) -> bool:
-        if self.at != other.at:
-            return self.at < other.at
-        if self.priority != other.priority:
-            return self.priority < other.priority
-        return self.sequence < other.sequence
+    @property
+    def order(self) -> _Order:
+        """The entry as the heap holds it: a tuple, which compares fast, and never past its sequence."""
+        return (self.at, self.priority, self.sequence, self)
+
+
+_Order: TypeAlias = tuple[datetime, int, int, _Entry]
 
 
 class MemoryQueue:
@@ -39,7 +41,7 @@ class MemoryQueue:
     never_suspends = True
 
     def __init__(self) -> None:
-        self._heap: list[_Entry] = []
+        self._heap: list[_Order] = []
         self._entries: dict[str, _Entry] = {}
         self._by_run: dict[str, dict[str, None]] = {}
         #: In order of lease, which is the order in which leases run out unless one is extended.
@@ -55,7 +57,7 @@ class MemoryQueue:
         self._entries[item.id] = entry
         if item.run_id:
             self._by_run.setdefault(item.run_id, {})[item.id] = None
-        heapq.heappush(self._heap, entry)
+        heapq.heappush(self._heap, entry.order)
         return True
 
     async def lease(self, now: datetime, limit: int = 1, *, only: str | None = None) -> Sequence[Lease]:
@@ -67,7 +69,7 @@ class MemoryQueue:
         leases: list[Lease] = []
         heap = self._heap
         while heap and len(leases) < limit:
-            entry = heap[0]
+            entry = heap[0][3]
             if not entry.gone and entry.at > now:
                 break
             heapq.heappop(heap)
@@ -79,7 +81,7 @@ class MemoryQueue:
         entry = self._entries.get(item_id)
         if entry is None or entry.at > now or entry.lease_until is not None:
             return ()
-        self._heap.remove(entry)
+        self._heap.remove(entry.order)
         heapq.heapify(self._heap)
         return (self._lease(entry, now),)
 
@@ -94,13 +96,13 @@ class MemoryQueue:
         for entry in lost:
             del self._leased[entry.item.id]
             entry.lease_until = None
-            heapq.heappush(self._heap, entry)
+            heapq.heappush(self._heap, entry.order)
 
     async def peek(self, now: datetime) -> Sequence[PendingItem]:
         """See `Queue.peek`."""
         self._return_lost(now)
-        due = sorted(e for e in self._heap if not e.gone and e.at <= now)
-        return [PendingItem(e.item, e.at) for e in due]
+        due = sorted(o for o in self._heap if not o[3].gone and o[0] <= now)
+        return [PendingItem(entry.item, at) for at, _, _, entry in due]
 
     def _held(self, lease: Lease) -> _Entry | None:
         """The entry that a lease is for, unless another worker has it by now."""
@@ -128,7 +130,7 @@ class MemoryQueue:
             del self._leased[lease.item.id]
             self._sequence += 1
             entry.at, entry.lease_until, entry.deliveries, entry.sequence = at, None, 0, self._sequence
-            heapq.heappush(self._heap, entry)
+            heapq.heappush(self._heap, entry.order)
 
     async def extend(self, lease: Lease, until: datetime) -> Lease:
         """See `Queue.extend`."""
@@ -145,20 +147,20 @@ class MemoryQueue:
             entry.gone = True
             self._forget(entry.item)
         if len(self._heap) > 64 and len(self._heap) > 2 * len(self._entries):
-            self._heap = [e for e in self._heap if not e.gone]
+            self._heap = [order for order in self._heap if not order[3].gone]
             heapq.heapify(self._heap)
         return len(waiting)
 
     async def next_due(self) -> datetime | None:
         """See `Queue.next_due`."""
         heap = self._heap
-        while heap and heap[0].gone:
+        while heap and heap[0][3].gone:
             heapq.heappop(heap)
         moments = [e.lease_until for e in self._leased.values() if e.lease_until is not None]
         if heap:
-            moments.append(heap[0].at)
+            moments.append(heap[0][0])
         return min(moments, default=None)
 
     def snapshot(self) -> Sequence[PendingItem]:
         """See `Queue.snapshot`."""
-        return [PendingItem(e.item, e.at) for e in sorted(self._entries.values())]
+        return [PendingItem(e.item, at) for at, _, _, e in sorted(e.order for e in self._entries.values())]

@@ -49,7 +49,7 @@ REFUSED = [
     ("true ? 1", 8, "':' is missing in 'condition ? yes : no'"),
     ("size(1,)", 7, "an argument is missing"),
     ("$x", 0, "means nothing here"),
-    ("!-1", 1, "a value is missing, found '-'"),
+    ("!-event.x", 1, "a value is missing, found '-'"),
     ("event.xs.all(i, j > 1)", 16, "undeclared reference to 'j'"),
     ("event.xs.all(i, true) && i", 25, "undeclared reference to 'i'"),
 ]

@@ -25,7 +25,10 @@ READABLE = {
     "only a comment": ("// nothing\n", {}),
     "object": ('{"a": 1}', {"a": 1}),
     "comments": ("// one\na: 1 // two\n// three\nb: 2", {"a": 1, "b": 2}),
-    "unquoted and quoted labels": ('a: 1\n"b c": 2\n$d: 3\nif: 4\nfor: 5', {"a": 1, "b c": 2, "$d": 3, "if": 4, "for": 5}),
+    "unquoted and quoted labels": (
+        'a: 1\n"b c": 2\n$d: 3\nif: 4\nfor: 5',
+        {"a": 1, "b c": 2, "$d": 3, "if": 4, "for": 5},
+    ),
     "commas on one line": ("a: 1, b: 2,", {"a": 1, "b": 2}),
     "trailing commas": ("{a: [1, 2,], b: {c: 3,},}", {"a": [1, 2], "b": {"c": 3}}),
     "elements on lines": ("a: [\n  1\n  2\n]", {"a": [1, 2]}),
@@ -33,9 +36,15 @@ READABLE = {
     "package": ("package main\n\na: 1", {"a": 1}),
     "a field named package": ("package: 1", {"package": 1}),
     "a field named import": ("import: 1", {"import": 1}),
-    "import with alias": ('import d "inngest.com/defs/v1"\na: d.#RuntimeHTTP & {url: "u"}', {"a": {"type": "http", "url": "u"}}),
+    "import with alias": (
+        'import d "inngest.com/defs/v1"\na: d.#RuntimeHTTP & {url: "u"}',
+        {"a": {"type": "http", "url": "u"}},
+    ),
     "import without alias": ('import (\n"inngest.com/defs/v1"\n)\na: v1.#RuntimeDocker', {"a": {"type": "docker"}}),
-    "import with package name": ('import "inngest.com/defs/v1:defs"\na: defs.#RuntimeDocker', {"a": {"type": "docker"}}),
+    "import with package name": (
+        'import "inngest.com/defs/v1:defs"\na: defs.#RuntimeDocker',
+        {"a": {"type": "docker"}},
+    ),
     "structs join": ("a: {b: 1} & {c: 2} & {b: 1}", {"a": {"b": 1, "c": 2}}),
     "lists join": ("a: [{b: 1}] & [{c: 2}]", {"a": [{"b": 1, "c": 2}]}),
     "equal scalars join": ('a: "x" & "x"', {"a": "x"}),
@@ -43,7 +52,10 @@ READABLE = {
     "the operator may end a line": ("a: {b: 1} &\n  {c: 2}", {"a": {"b": 1, "c": 2}}),
     "repeated labels merge": ("a: {b: 1}\na: {c: 2}\na: b: 1", {"a": {"b": 1, "c": 2}}),
     "nested labels": ('a: b: "c d": 1', {"a": {"b": {"c d": 1}}}),
-    "types beside values": ('a: string & "x"\nb: 1 & int & number\nc: _ & 2\nd: number & int & 3', {"a": "x", "b": 1, "c": 2, "d": 3}),
+    "types beside values": (
+        'a: string & "x"\nb: 1 & int & number\nc: _ & 2\nd: number & int & 3',
+        {"a": "x", "b": 1, "c": 2, "d": 3},
+    ),
     "hidden fields and definitions are left out": ("#D: {a: int}\n_h: 1\n_#H: 2\nb: 3", {"b": 3}),
     "open struct": ("a: {b: 1, ...}", {"a": {"b": 1}}),
     "embedded struct": ("a: {{b: 1}, c: 2}", {"a": {"b": 1, "c": 2}}),
@@ -53,7 +65,10 @@ READABLE = {
     ),
     "escapes": (r'a: "\n\t\"\\\/\u00e9\U0001F600\ud83d\ude00"', {"a": '\n\t"\\/é😀😀'}),
     "raw text": (r'a: #"C:\new "quoted" \#n"#', {"a": 'C:\\new "quoted" \n'}),
-    "text of several lines": ('a: """\n    one\n      two \\(\\\n\n    """'.replace("\\(\\", "\\\\("), {"a": "one\n  two \\(\n"}),
+    "text of several lines": (
+        'a: """\n    one\n      two \\(\\\n\n    """'.replace("\\(\\", "\\\\("),
+        {"a": "one\n  two \\(\n"},
+    ),
     "raw text of several lines": ('a: #"""\n  \\(x) """\n  """#', {"a": '\\(x) """'}),
     "empty text of several lines": ('a: """\n  """', {"a": ""}),
     "a byte order mark is the document's": ("a: 1", {"a": 1}),
@@ -110,9 +125,19 @@ def test_what_has_to_be_evaluated_is_named_with_a_remedy(text, construct):
 BROKEN = {
     "neither JSON nor cue": ("this is { not json", 1, 6, "expected label or ':', found 'is' after 'this'"),
     "conflict": ("a: 1\na: 2", 2, 4, "a: conflicting values 1 and 2; keep one of them"),
-    "conflict of types": ('a: b: "x" & 5', 1, 13, 'a.b: conflicting values "x" and 5 (mismatched types string and int)'),
+    "conflict of types": (
+        'a: b: "x" & 5',
+        1,
+        13,
+        'a.b: conflicting values "x" and 5 (mismatched types string and int)',
+    ),
     "int and float": ("a: 1 & 1.0", 1, 8, "mismatched types int and float"),
-    "conflict with a type": ("a: string & 5", 1, 13, "a: conflicting values 5 and string (mismatched types int and string)"),
+    "conflict with a type": (
+        "a: string & 5",
+        1,
+        13,
+        "a: conflicting values 5 and string (mismatched types int and string)",
+    ),
     "lists of two lengths": ("a: [1] & [1, 2]", 1, 10, "conflicting values [1] and [1, 2]"),
     "only a type": ("a: b: string", 1, 7, "a.b: incomplete value string"),
     "open text": ('a: "abc\nb: 1', 1, 4, "its end quote is missing"),
@@ -158,11 +183,22 @@ def loose(value, draw, indent=""):
     if isinstance(value, dict):
         fields = [f"{inner}{_label(key, draw)}: {loose(item, draw, inner)}" for key, item in value.items()]
         separator = draw(st.sampled_from([",\n", "\n", " // so\n", "\n\n"]))
-        return "{\n" + separator.join(fields) + draw(st.sampled_from([",", "", " // end"])) * bool(fields) + f"\n{indent}}}"
+        return (
+            "{\n"
+            + separator.join(fields)
+            + draw(st.sampled_from([",", "", " // end"])) * bool(fields)
+            + f"\n{indent}}}"
+        )
     if isinstance(value, list):
         items = [inner + loose(item, draw, inner) for item in value]
         return "[\n" + ",\n".join(items) + draw(st.sampled_from([",", ""])) * bool(items) + f"\n{indent}]"
-    if isinstance(value, str) and draw(st.booleans()) and value.isprintable() and '"' not in value and "\\" not in value:
+    if (
+        isinstance(value, str)
+        and draw(st.booleans())
+        and value.isprintable()
+        and '"' not in value
+        and "\\" not in value
+    ):
         return f'#"{value}"#'
     return json.dumps(value, ensure_ascii=draw(st.booleans()))
 
@@ -194,7 +230,22 @@ def test_what_is_joined_with_itself_stays(one, two):
 
 
 WORDS = st.sampled_from(
-    [*"{}[]()&|*+-<>=!?:,.@;#_\"'\\\n \t", "...", '"""', '#"', '"#', "a", "if", "for", "let", "import", "package", "1K", "0x", "1e"]
+    [
+        *"{}[]()&|*+-<>=!?:,.@;#_\"'\\\n \t",
+        "...",
+        '"""',
+        '#"',
+        '"#',
+        "a",
+        "if",
+        "for",
+        "let",
+        "import",
+        "package",
+        "1K",
+        "0x",
+        "1e",
+    ]
 )
 
 
@@ -208,11 +259,11 @@ def test_any_text_gives_a_value_or_a_document_error(text):
     try:
         document = parse_document(text, file="inngest.json")
     except DocumentError as error:
-        assert error.line >= 1
-        assert error.column >= 1
-        return
-    assert document.position(()) >= (1, 1)
-    json.dumps(document.value)
+        place = (error.line, error.column)
+    else:
+        place = document.position(())
+        json.dumps(document.value)
+    assert min(place) >= 1
 
 
 def test_numbers_keep_their_kind():

@@ -26,7 +26,15 @@ EVALUATED = {
         "id": "x",
         "name": "X",
         "triggers": [{"event": "e"}],
-        "steps": {"a": {"id": "a", "name": "", "path": "", "runtime": {"type": "http", "url": "http://steps.test/a"}, "after": []}},
+        "steps": {
+            "a": {
+                "id": "a",
+                "name": "",
+                "path": "",
+                "runtime": {"type": "http", "url": "http://steps.test/a"},
+                "after": [],
+            }
+        },
     }
 }
 
@@ -109,8 +117,8 @@ def test_without_the_program_the_construct_is_named(computed, monkeypatch):
     with pytest.raises(DocumentError) as caught:
         read_document(computed, shown="inngest.cue")
     assert str(caught.value) == (
-        r"inngest.cue:5:49: an interpolation (\(...)) is cue that has to be evaluated; write plain data, or install the "
-        "cue program (https://cuelang.org) so that it can be asked"
+        r"inngest.cue:5:49: an interpolation (\(...)) is cue that has to be evaluated; write plain data, or install "
+        "the cue program (https://cuelang.org) so that it can be asked"
     )
 
 
@@ -146,7 +154,9 @@ def test_what_the_program_says_is_shown_at_its_place(computed, cue):
     cue("sys.exit('function.id: conflicting values 1 and string:\\n    ./inngest.cue:4:7')")
     with pytest.raises(DocumentError) as caught:
         read_document(computed, shown="inngest.cue")
-    assert str(caught.value).startswith("inngest.cue:4:7: the cue program refuses it: function.id: conflicting values 1")
+    assert str(caught.value).startswith(
+        "inngest.cue:4:7: the cue program refuses it: function.id: conflicting values 1"
+    )
 
 
 @pytest.mark.parametrize(

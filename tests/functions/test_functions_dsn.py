@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from slugify import slugify
 
 from inngest_testkit.functions.dsn import dsn, slug
 
@@ -36,3 +37,9 @@ def test_dsn_keeps_the_functions_id():
 @given(st.text())
 def test_a_slug_is_its_own_slug(step_id):
     assert slug(slug(step_id)) == slug(step_id)
+
+
+@given(st.text(st.characters(max_codepoint=127, exclude_characters="\"'&@,")))
+def test_ascii_needs_no_table_and_agrees_with_it(step_id):
+    table = slugify(step_id, regex_pattern=r"[^-a-z0-9_]+", entities=False, decimal=False, hexadecimal=False)
+    assert slug(step_id) == table.strip("-_")
