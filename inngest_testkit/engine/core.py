@@ -18,7 +18,7 @@ from inngest_testkit.engine.freeze import Frozen
 from inngest_testkit.engine.lockstep import Lockstep
 from inngest_testkit.engine.results import Sent
 from inngest_testkit.engine.seams import Chooser, Gate, gated
-from inngest_testkit.errors import EventError, NotFoundError, RunIncompleteError, SetupError, suggestion
+from inngest_testkit.errors import EventError, InvalidFunctionsError, NotFoundError, RunIncompleteError, SetupError, suggestion
 from inngest_testkit.event_stream.memory import MemoryEventStream
 from inngest_testkit.events import Event, to_event
 from inngest_testkit.executor.executor import Executor
@@ -143,7 +143,9 @@ class Core:
             for step in function.steps:
                 if isinstance(step.runtime, PythonRuntime):
                     check_callable(step.runtime.run, f"function {function.id!r}, step {step.id!r}")
-        check_functions(functions)
+        problems = check_functions(functions)
+        if problems:
+            raise InvalidFunctionsError(problems)
         for plan in [plan_function(function) for function in functions]:
             await self._add(plan)
         self.next_due = await self._lockstep.next_due()

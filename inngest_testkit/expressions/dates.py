@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from inngest_testkit.expressions.values import Duration, Timestamp
@@ -36,23 +37,18 @@ _NAMED = r"(?P<zone>[A-Z]{3,5}|GMT[+-]\d{1,2})"
 _OFFSET = r"(?P<offset>[+-]\d\d\d\d)"
 _B = r"(?P<b>[A-Za-z]{3})"
 
-_RFC3339 = re.compile(rf"(?P<Y>\d{{4}})-(?P<m>\d\d)-(?P<d>\d\d)T{_CLOCK}(?:Z|(?P<offset>[+-]\d\d:\d\d))", re.ASCII)
+_RFC3339 = rf"(?P<Y>\d{{4}})-(?P<m>\d\d)-(?P<d>\d\d)T{_CLOCK}(?:Z|(?P<offset>[+-]\d\d:\d\d))"
 _FORMATS = (
     _RFC3339,
-    *(
-        re.compile(pattern, re.ASCII)
-        for pattern in (
-            rf"(?P<Y>\d{{4}})-(?P<m>\d\d)-(?P<d>\d\d)T{_CLOCK}",
-            rf"{_DAY3}, (?P<d>\d\d) {_B} (?P<Y>\d{{4}}) {_CLOCK} {_NAMED}",
-            rf"(?P<d>\d\d) {_B} (?P<y>\d\d) (?P<H>\d\d):(?P<M>\d\d) (?:{_NAMED}|{_OFFSET})",
-            rf"{_DAYS}, (?P<d>\d\d)-{_B}-(?P<y>\d\d) {_CLOCK} {_NAMED}",
-            rf"{_DAY3} {_B} (?P<d>\d\d) {_CLOCK} {_OFFSET} (?P<Y>\d{{4}})",
-            rf"{_DAY3} {_B} +(?P<d>\d\d?) {_CLOCK} {_NAMED} (?P<Y>\d{{4}})",
-            rf"{_DAY3} {_B} +(?P<d>\d\d?) {_CLOCK} (?P<Y>\d{{4}})",
-            rf"{_B} +(?P<d>\d\d?) {_CLOCK}",
-            r"(?P<Y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)",
-        )
-    ),
+    rf"(?P<Y>\d{{4}})-(?P<m>\d\d)-(?P<d>\d\d)T{_CLOCK}",
+    rf"{_DAY3}, (?P<d>\d\d) {_B} (?P<Y>\d{{4}}) {_CLOCK} {_NAMED}",
+    rf"(?P<d>\d\d) {_B} (?P<y>\d\d) (?P<H>\d\d):(?P<M>\d\d) (?:{_NAMED}|{_OFFSET})",
+    rf"{_DAYS}, (?P<d>\d\d)-{_B}-(?P<y>\d\d) {_CLOCK} {_NAMED}",
+    rf"{_DAY3} {_B} (?P<d>\d\d) {_CLOCK} {_OFFSET} (?P<Y>\d{{4}})",
+    rf"{_DAY3} {_B} +(?P<d>\d\d?) {_CLOCK} {_NAMED} (?P<Y>\d{{4}})",
+    rf"{_DAY3} {_B} +(?P<d>\d\d?) {_CLOCK} (?P<Y>\d{{4}})",
+    rf"{_B} +(?P<d>\d\d?) {_CLOCK}",
+    r"(?P<Y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)",
 )
 
 # The first number that is read as seconds, milliseconds and nanoseconds.
@@ -83,7 +79,7 @@ def timestamp_in_range(nanos: int) -> bool:
 
 def parse_timestamp(text: str) -> Timestamp | None:
     """`timestamp(text)`: RFC 3339 only; None when it is not."""
-    match = _RFC3339.fullmatch(text) if len(text) <= _LONGEST_TEXT else None
+    match = _pattern(_RFC3339).fullmatch(text) if len(text) <= _LONGEST_TEXT else None
     moment = None if match is None else _moment(match)
     return moment if moment is not None and timestamp_in_range(moment.nanos) else None
 
@@ -93,7 +89,7 @@ def parse_date(text: str) -> Timestamp | None:
     if len(text) > _LONGEST_TEXT:
         return None
     for pattern in _FORMATS:
-        match = pattern.fullmatch(text)
+        match = _pattern(pattern).fullmatch(text)
         moment = None if match is None else _moment(match)
         if moment is not None:
             return moment
@@ -107,6 +103,12 @@ def parse_date_number(number: int) -> Timestamp | None:
     if number < _MILLISECONDS:
         return Timestamp(number * _NANOS)
     return Timestamp(number * 1_000_000 if number < _NANOSECONDS else number)
+
+
+@cache
+def _pattern(pattern: str) -> re.Pattern[str]:
+    """Compiled at first use, since few expressions read dates and importing should be quick."""
+    return re.compile(pattern, re.ASCII)
 
 
 def _moment(match: re.Match[str]) -> Timestamp | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, NoReturn
 
 from inngest_testkit.errors import ExpressionSyntaxError
@@ -27,6 +28,7 @@ _TOKEN = re.compile(
 )
 
 
+@cache
 def _body(quote: str, *, raw: bool) -> re.Pattern[str]:
     """What follows an opening quote, up to and with the closing one."""
     if len(quote) > 1:
@@ -35,8 +37,6 @@ def _body(quote: str, *, raw: bool) -> re.Pattern[str]:
     plain = rf"[^{quote}\n\r]" if raw else rf"(?:[^\\{quote}\n\r]|\\[^\n\r])"
     return re.compile(rf"{plain}*{quote}")
 
-
-_BODY = {(quote, raw): _body(quote, raw=raw) for quote in ("'", '"', "'''", '"""') for raw in (False, True)}
 
 _ESCAPE = re.compile(
     r"\\(?:([abfnrtv\\'\"`?])|x([0-9a-fA-F]{2})|X([0-9a-fA-F]{2})|([0-3][0-7]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))"
@@ -125,7 +125,7 @@ def _quoted(text: str, opening: re.Match[str], *, literal: bool) -> tuple[Token,
     mark = opening["text"]
     quote = mark.lstrip("bBrR")
     raw = "r" in mark.lower()
-    body = _BODY[quote, raw].match(text, opening.end())
+    body = _body(quote, raw=raw).match(text, opening.end())
     if body is None:
         raise ExpressionSyntaxError(text, opening.start(), f"Syntax error: this text is not closed: {quote} is missing")
     inner = body.group()[: -len(quote)].replace("\r\n", "\n").replace("\r", "\n")

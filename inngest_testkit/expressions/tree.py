@@ -1,7 +1,7 @@
 """The syntax tree of an expression: plain immutable nodes, each with its place in the text.
 
 Nothing here evaluates or checks anything. Operators that may chain without end (`&&` and `||`)
-are flat, so that a long chain is not a deep tree.
+are flat, so that a long chain is not a deep tree. Nodes are compared by identity.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Constant:
     """A literal; `value` is the evaluator's own value (`Uint` for `2u`)."""
 
@@ -37,7 +37,7 @@ class Constant:
     value: object
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Ident:
     """A name: a declared variable, a macro's variable or a type."""
 
@@ -45,7 +45,7 @@ class Ident:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Select:
     """`operand.field`."""
 
@@ -54,7 +54,7 @@ class Select:
     field: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Has:
     """`has(operand.field)`."""
 
@@ -63,7 +63,7 @@ class Has:
     field: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Index:
     """`operand[key]`."""
 
@@ -72,7 +72,7 @@ class Index:
     key: Node
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Call:
     """`name(args)`, or `target.name(args)` when `target` is not None."""
 
@@ -82,7 +82,7 @@ class Call:
     args: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Unary:
     """`!operand` or `-operand`."""
 
@@ -91,7 +91,7 @@ class Unary:
     operand: Node
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Binary:
     """Two operands of a comparison, of `in` or of arithmetic."""
 
@@ -101,7 +101,7 @@ class Binary:
     right: Node
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Logic:
     """A chain of `&&` or of `||` with two terms or more."""
 
@@ -110,7 +110,7 @@ class Logic:
     terms: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Conditional:
     """`condition ? yes : no`."""
 
@@ -120,7 +120,7 @@ class Conditional:
     no: Node
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ListNode:
     """`[a, b]`."""
 
@@ -128,7 +128,7 @@ class ListNode:
     items: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MapNode:
     """`{k: v}`."""
 
@@ -136,7 +136,7 @@ class MapNode:
     entries: tuple[tuple[Node, Node], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Macro:
     """`operand.kind(variable, body)`; `map` with three arguments has its condition in `condition`."""
 

@@ -49,6 +49,8 @@ class Journal:
         self.finished: deque[str] = deque()
         #: The runs that watched deliveries of events start; whoever wants to know puts an empty list here.
         self.watched: dict[str, list[str]] = {}
+        #: The failed runs whose failure a reader of `Run` has seen.
+        self.observed: dict[str, None] = {}
         self._recent: deque[HistoryEntry] = deque(maxlen=12)
 
     def open(self, run_id: str, function_id: str, shape: Shape, events: tuple[Event, ...], cause: str) -> None:
@@ -84,6 +86,15 @@ class Journal:
         self.functions.pop(run_id, None)
         self.shapes.pop(run_id, None)
         self.run_events.pop(run_id, None)
+        self.observed.pop(run_id, None)
+
+    def unobserved_failures(self) -> list[str]:
+        """Return the runs that failed and that nobody has looked at since, in order of creation."""
+        return [
+            run_id
+            for run_id, entries in self.runs.items()
+            if run_id not in self.observed and any(entry.kind is HistoryKind.RUN_FAILED for entry in reversed(entries))
+        ]
 
     def recent(self, count: int = 12) -> list[str]:
         """Return the last entries of all runs as text."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.errors import NotFoundError
-from inngest_testkit.runs.model import ErrorInfo, HistoryEntry, RunStatus, StepRecord, Wait
+from inngest_testkit.runs.model import ErrorInfo, HistoryEntry, RunStatus, StepRecord, StepStatus, Wait
 from inngest_testkit.runs.replay import Replay, replay
 from inngest_testkit.runs.timeline import render
 from inngest_testkit.runs.why import why_not
@@ -45,15 +45,28 @@ class Run:
     def _replay(self) -> Replay:
         return replay(self.id, self._entries)
 
+    def _look(self) -> Replay:
+        """Return the state to a reader who learns from it whether the run failed."""
+        state = self._replay
+        if state.status is RunStatus.FAILED:
+            self._failure_seen()
+        return state
+
+    def _failure_seen(self) -> None:
+        # A view that does not know its function is the engine's own, not a reader's.
+        if self.function_id:
+            self._journal.observed[self.id] = None
+
     @property
     def history(self) -> tuple[HistoryEntry, ...]:
         """Every transition so far, in order."""
+        self._look()
         return tuple(self._entries)
 
     @property
     def status(self) -> RunStatus:
         """QUEUED, RUNNING, COMPLETED, FAILED or CANCELLED."""
-        return self._replay.status
+        return self._look().status
 
     @property
     def is_over(self) -> bool:
@@ -74,7 +87,10 @@ class Run:
     @property
     def error(self) -> ErrorInfo | None:
         """What made the run fail: the first step that failed for good, or an edge that could not be evaluated."""
-        return self._replay.error
+        error = self._replay.error
+        if error is not None:
+            self._failure_seen()
+        return error
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -94,7 +110,7 @@ class Run:
     @property
     def ended_at(self) -> datetime | None:
         """When the run was over; None before."""
-        return self._replay.ended_at
+        return self._look().ended_at
 
     def timeline(self, *, color: bool | None = None) -> str:
         """Return what happened, one line a transition, in columns of virtual time.
@@ -134,7 +150,7 @@ class Steps(Mapping[str, StepRecord]):
 
     def __getitem__(self, key: str | tuple[str, int]) -> StepRecord:
         step, occurrence = key if isinstance(key, tuple) else (key, 0)
-        record = self._records.get(step)
+        record = self.get(step)
         if record is None:
             raise self._missing(step)
         if occurrence:
@@ -152,7 +168,12 @@ class Steps(Mapping[str, StepRecord]):
 
     def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401 - as in Mapping
         """Return the step's record, or `default` when it has not begun."""
-        return self._records.get(key, default)
+        record = self._records.get(key)
+        if record is None:
+            return default
+        if record.status is StepStatus.FAILED:
+            self._run._failure_seen()  # noqa: SLF001 - two halves of one view
+        return record
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._records)

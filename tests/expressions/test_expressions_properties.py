@@ -17,7 +17,7 @@ from inngest_testkit.expressions import DAG, MISSING, SDK, Equality, Literal, co
 from inngest_testkit.expressions.lexer import tokenize
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
-LIMITS = settings(max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+LIMITS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 DIALECTS = st.sampled_from([DAG, SDK])
 
 scalars = st.one_of(

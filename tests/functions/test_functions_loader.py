@@ -39,13 +39,9 @@ REFUSED_HERE = {
 ABOUT_THE_MACHINE = {"invalid-no-docker"}
 
 
-# The schedule 0 0 30 2 * never fires, and the server takes it.
-NEVER = pytest.mark.xfail(reason="Schedule.parse refuses days that never come", strict=True)
-
-
 def scenarios():
     paths = [path for path in sorted(RECORDINGS.glob("*.json")) if "functions" in json.loads(path.read_text())]
-    return [pytest.param(each, marks=NEVER if each.stem == "cron-two-schedules" else ()) for each in paths]
+    return paths
 
 
 def write(folder, recording):

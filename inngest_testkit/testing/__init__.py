@@ -1,0 +1,1 @@
+"""What helps to test workflows beyond the engine itself."""

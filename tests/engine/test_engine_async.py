@@ -1,0 +1,58 @@
+"""The async engine, on asyncio and trio."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from inngest_testkit import AsyncEngine, Function, RunStatus, Step, after, on_event
+
+
+@pytest.fixture
+async def engine():
+    async with AsyncEngine() as engine:
+        yield engine
+
+
+async def test_sync_and_async_steps_run_in_the_callers_loop(engine):
+    async def slow(event):
+        await anyio.sleep(0)
+        return event.data["n"] + 1
+
+    steps = [Step("a", slow), Step("b", lambda steps: steps["a"] + 1, after=after("a", wait="3d"))]
+    await engine.register(Function("f", on_event("e"), steps=steps))
+    sent = await engine.send("e", {"n": 1})
+    await engine.advance("3d")
+    assert sent.run.status is RunStatus.COMPLETED
+    assert sent.run.output == 3
+
+
+async def test_calls_of_several_tasks_are_worked_one_after_the_other(engine):
+    active = []
+
+    async def alone():
+        active.append(1)
+        await anyio.sleep(0)
+        assert len(active) == 1
+        active.pop()
+
+    await engine.register(Function("f", on_event("e"), steps=[Step("s", alone)]))
+    async with anyio.create_task_group() as group:
+        for _ in range(5):
+            group.start_soon(engine.send, "e")
+    assert [run.status for run in engine.runs()] == [RunStatus.COMPLETED] * 5
+
+
+async def test_the_whole_surface_is_there(engine, tmp_path):
+    assert await engine.load(tmp_path) == ()
+    await engine.register(Function("f", on_event("e"), steps=[Step("s", after=after(wait="1d"))]))
+    engine.mock("f", "s", returns=7)
+    first = (await engine.send("e")).run
+    assert await engine.cancel(first)
+    second = (await engine.send("e")).run
+    await engine.run_until_complete(second)
+    assert second.output == 7
+    assert await engine.run_next() is None
+    assert await engine.queue.clear() == 0
+    assert engine.queue.pending == ()
+    assert repr(engine) == "<AsyncEngine at 2024-01-02 00:00:00, 1 functions, 2 runs>"
