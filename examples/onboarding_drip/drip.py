@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inngest_testkit import Event, Function, Step, after, on_event
+from inngest_testkit import Engine, Event, Function, Step, after, on_event
 
 
 def send_welcome(event: Event) -> dict[str, object]:
@@ -41,3 +41,16 @@ drip = Function(
         Step("close", close_account, after=after("reminder", wait="27d")),
     ],
 )
+
+
+def main() -> None:
+    """Show thirty days in the life of a user who never logs in."""
+    engine = Engine()
+    engine.register(drip)
+    run = engine.send("user/signed.up", {"id": 1, "email": "ann@example.com", "plan": "free"}).run
+    engine.advance("30d")
+    print(run.timeline())
+
+
+if __name__ == "__main__":
+    main()

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from inngest_testkit.contracts.base import Contract, catch, check, gather
+from inngest_testkit.contracts.base import catch, check, gather
+from inngest_testkit.contracts.state_pauses import PauseChecks
+from inngest_testkit.contracts.state_samples import (
+    AWKWARD,
+    DAY,
+    FIRST,
+    HELLO,
+    MANY,
+    OTHER,
+    SECOND,
+    ids_of,
+    plain,
+    wins_of,
+)
 from inngest_testkit.errors import (
     IdentifierExistsError,
     NotFoundError,
-    PauseLeasedError,
     PauseNotFoundError,
 )
-from inngest_testkit.events import Event
-from inngest_testkit.expressions import equality_key, lookup
-from inngest_testkit.runs.model import ErrorInfo, HistoryEntry, HistoryKind, RunStatus
-from inngest_testkit.state.base import PAUSE_LEASE, NewRun, Pause, RunState, StateStore, WaitKey
+from inngest_testkit.runs.model import HistoryEntry, HistoryKind, RunStatus
+from inngest_testkit.state.base import RunState, StateStore
 from inngest_testkit.values import NULL, encode
 
 if TYPE_CHECKING:
@@ -25,77 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["StateStoreContract"]
 
-_MANY = 100
-_MANY_PAUSES = 2001
-_DAY = timedelta(days=1)
-_MOMENT = timedelta(milliseconds=1)
-_HELLO, _OTHER = encode({"greeting": "hello", "parts": [1, 2.5, None, True]}), encode("other")
-_FIRST, _SECOND = ErrorInfo("ValueError", "no", "File x"), ErrorInfo("KeyError", "'é'", "File y")
-# Ids that an implementation which glues ids together, or splits them, would mix up.
-_AWKWARD = ("a", "a:b", "a/b", "a->b#2", "a b", "*", "élan", "a.b", "{a}", "%s", "'a'", 'a"b', "a\\b", "A", "a:")
 
-
-class _Samples(Contract[StateStore]):
-    """What the checks store, and short ways to look at it."""
-
-    __test__ = False
-
-    def run(self, run_id: str = "run", *, key: str = "", cause: str = "") -> NewRun:
-        event = Event(name="user/signed.up", data={"id": 1, "tags": ["a", {"b": None}]}, id="evt", ts=1)
-        return NewRun(
-            run_id=run_id,
-            function_id="signup",
-            function_version=3,
-            workflow_id="4d71d03f-f19b-5d9e-8523-9628ba18063c",
-            key=key or f"key of {run_id}",
-            cause=cause or f"cause of {run_id}",
-            event=event.to_json(),
-            created_at=self.start,
-        )
-
-    def pause(self, pause_id: str = "pause", run_id: str = "run", *, event: str = "paid", parent: str = "a") -> Pause:
-        return Pause(
-            id=pause_id,
-            run_id=run_id,
-            edge=f"{parent}->b",
-            parent=parent,
-            child="b",
-            event=event,
-            match="async.data.id == event.data.id",
-            expires=self.start + _DAY,
-            on_timeout=False,
-        )
-
-    def entry(self, kind: HistoryKind = HistoryKind.STEP_STARTED, step: str | None = "a") -> HistoryEntry:
-        return HistoryEntry(self.start, kind, "run", step, 0, {"edge": "$trigger->a"})
-
-    async def with_pauses(self, store: StateStore, *pauses: Pause) -> None:
-        await store.create(self.run())
-        for pause in pauses:
-            assert await store.save_pause(pause) is True, f"save_pause: {pause.id} is new, so it must return True"
-
-    async def expect_pending(self, store: StateStore, expected: int, when: str) -> None:
-        found = (await store.load("run")).pending
-        assert found == expected, f"pending must be {expected} {when}, found {found}"
-
-
-def _plain(state: RunState) -> tuple[object, ...]:
-    """All that a snapshot shows, copied out of it."""
-    return (state.run, state.status, state.pending, dict(state.outputs), dict(state.errors), list(state.failed))
-
-
-def _ids(pauses: Sequence[Pause]) -> list[str]:
-    return [pause.id for pause in pauses]
-
-
-def _wins(results: list[bool | Exception]) -> int:
-    """How many calls returned True; none may have raised."""
-    for result in results:
-        assert not isinstance(result, Exception), f"a call that runs beside others must not raise, found {result!r}"
-    return sum(result is True for result in results)
-
-
-class StateStoreContract(_Samples):
+class StateStoreContract(PauseChecks):
     """What every `StateStore` must do; `make_store` gives an empty one."""
 
     __test__ = False
@@ -110,18 +50,18 @@ class StateStoreContract(_Samples):
         for what, state in (("create", created), ("load", loaded)):
             assert state.run == run, f"{what} must return the run as given, found {state.run}"
             assert not state.is_over, f"{what}: a new run is not over, found {state.status}"
-            assert _plain(state)[2:] == (0, {}, {}, []), f"{what}: a new run is empty, found {_plain(state)[2:]}"
+            assert plain(state)[2:] == (0, {}, {}, []), f"{what}: a new run is empty, found {plain(state)[2:]}"
 
     @check
     async def test_create_again_changes_nothing(self, store: StateStore) -> None:
         """Creating a run again for the same cause returns its present state."""
         await store.create(self.run())
         await store.schedule("run", "a")
-        await store.save_output("run", "a", _HELLO)
-        before = _plain(await store.load("run"))
-        again = _plain(await store.create(self.run()))
+        await store.save_output("run", "a", HELLO)
+        before = plain(await store.load("run"))
+        again = plain(await store.create(self.run()))
         assert again == before, f"create, repeated, must return the present state {before}, found {again}"
-        assert _plain(await store.load("run")) == before, "create, repeated, must change nothing"
+        assert plain(await store.load("run")) == before, "create, repeated, must change nothing"
 
     @check
     async def test_create_for_the_same_cause_returns_the_first_run(self, store: StateStore) -> None:
@@ -143,7 +83,7 @@ class StateStoreContract(_Samples):
     @check
     async def test_one_of_many_runs_gets_the_key(self, store: StateStore) -> None:
         """Of 100 runs created at once with one key, exactly one is created."""
-        results = await gather(store.create(self.run(f"run {i}", key="k")) for i in range(_MANY))
+        results = await gather(store.create(self.run(f"run {i}", key="k")) for i in range(MANY))
         states = [result for result in results if isinstance(result, RunState)]
         assert len(states) == 1, f"exactly one run must get the key, found {len(states)}"
         for result in results:
@@ -154,35 +94,35 @@ class StateStoreContract(_Samples):
     @check
     async def test_unknown_runs_are_refused(self, store: StateStore) -> None:
         """Every method that names a run raises NotFoundError for one that was never created."""
-        calls = {
-            "load": store.load("run"),
-            "schedule": store.schedule("run", "a"),
-            "is_scheduled": store.is_scheduled("run", "a"),
-            "claim": store.claim("run", "a", "t"),
-            "save_output": store.save_output("run", "a", NULL),
-            "save_error": store.save_error("run", "a", _FIRST, final=True),
-            "finalise": store.finalise("run", "a"),
-            "end": store.end("run", RunStatus.COMPLETED),
-            "save_pause": store.save_pause(self.pause()),
-            "append": store.append(self.entry()),
-            "history": store.history("run"),
+        calls: dict[str, Callable[[], Coroutine[object, object, object]]] = {
+            "load": lambda: store.load("run"),
+            "schedule": lambda: store.schedule("run", "a"),
+            "is_scheduled": lambda: store.is_scheduled("run", "a"),
+            "claim": lambda: store.claim("run", "a", "t"),
+            "save_output": lambda: store.save_output("run", "a", NULL),
+            "save_error": lambda: store.save_error("run", "a", FIRST, final=True),
+            "finalise": lambda: store.finalise("run", "a"),
+            "end": lambda: store.end("run", RunStatus.COMPLETED),
+            "save_pause": lambda: store.save_pause(self.pause()),
+            "append": lambda: store.append(self.entry()),
+            "history": lambda: store.history("run"),
         }
         for name, call in calls.items():
-            await catch(NotFoundError, call, f"{name} for an unknown run")
+            await catch(NotFoundError, call(), f"{name} for an unknown run")
 
     @check
     async def test_ids_are_not_mixed_up(self, store: StateStore) -> None:
         """Ids are any text: those that look alike, or hold separators, stay apart."""
-        for run_id in _AWKWARD:
+        for run_id in AWKWARD:
             await store.create(self.run(run_id, key=run_id))
-            for step in _AWKWARD:
+            for step in AWKWARD:
                 saved = await store.save_output(run_id, step, encode([run_id, step]))
                 assert saved is True, f"run {run_id!r} had no output of {step!r}, so saving it must return True"
                 assert await store.schedule(run_id, step) is True, f"token {step!r} of run {run_id!r} is new"
-        for run_id in _AWKWARD:
+        for run_id in AWKWARD:
             state = await store.load(run_id)
-            assert state.pending == len(_AWKWARD), f"run {run_id!r}: expected {len(_AWKWARD)}, found {state.pending}"
-            expected = {step: encode([run_id, step]) for step in _AWKWARD}
+            assert state.pending == len(AWKWARD), f"run {run_id!r}: expected {len(AWKWARD)}, found {state.pending}"
+            expected = {step: encode([run_id, step]) for step in AWKWARD}
             assert dict(state.outputs) == expected, f"run {run_id!r} must have its own outputs, found {state.outputs}"
 
     # -- pending work
@@ -201,15 +141,15 @@ class StateStoreContract(_Samples):
     async def test_many_schedule_at_once(self, store: StateStore) -> None:
         """100 tokens scheduled at once raise pending by exactly 100."""
         await store.create(self.run())
-        wins = _wins(await gather(store.schedule("run", f"token {i}") for i in range(_MANY)))
-        assert wins == _MANY, f"each of {_MANY} new tokens must be counted, found {wins}"
-        await self.expect_pending(store, _MANY, f"after {_MANY} tokens scheduled at once")
+        wins = wins_of(await gather(store.schedule("run", f"token {i}") for i in range(MANY)))
+        assert wins == MANY, f"each of {MANY} new tokens must be counted, found {wins}"
+        await self.expect_pending(store, MANY, f"after {MANY} tokens scheduled at once")
 
     @check
     async def test_many_schedule_one_token_at_once(self, store: StateStore) -> None:
         """One token scheduled 100 times at once counts once."""
         await store.create(self.run())
-        wins = _wins(await gather(store.schedule("run", "a") for _ in range(_MANY)))
+        wins = wins_of(await gather(store.schedule("run", "a") for _ in range(MANY)))
         assert wins == 1, f"exactly one schedule of a token returns True, found {wins}"
         await self.expect_pending(store, 1, "after one token scheduled many times at once")
 
@@ -242,10 +182,10 @@ class StateStoreContract(_Samples):
     async def test_many_finalise_at_once(self, store: StateStore) -> None:
         """Of 100 tokens finalised at once, each call sees its own count: exactly one sees zero."""
         await store.create(self.run())
-        for i in range(_MANY):
+        for i in range(MANY):
             await store.schedule("run", f"token {i}")
-        found = await gather(store.finalise("run", f"token {i}") for i in range(_MANY))
-        assert sorted(found, key=str) == sorted(range(_MANY), key=str), f"each count is seen once, found {found}"
+        found = await gather(store.finalise("run", f"token {i}") for i in range(MANY))
+        assert sorted(found, key=str) == sorted(range(MANY), key=str), f"each count is seen once, found {found}"
         await self.expect_pending(store, 0, "after all tokens are finalised")
 
     @check
@@ -255,14 +195,14 @@ class StateStoreContract(_Samples):
 
         async def step(name: str) -> bool:
             await store.schedule("run", name)
-            await store.save_output("run", name, _HELLO)
+            await store.save_output("run", name, HELLO)
             await store.finalise("run", name)
             return True
 
-        _wins(await gather(step(f"step {i}") for i in range(_MANY)))
+        wins_of(await gather(step(f"step {i}") for i in range(MANY)))
         await self.expect_pending(store, 0, "when every step is finalised")
         outputs = (await store.load("run")).outputs
-        assert len(outputs) == _MANY, f"every output must be kept, found {len(outputs)} of {_MANY}"
+        assert len(outputs) == MANY, f"every output must be kept, found {len(outputs)} of {MANY}"
 
     @check
     async def test_claim_gives_a_step_to_one_token(self, store: StateStore) -> None:
@@ -278,7 +218,7 @@ class StateStoreContract(_Samples):
     async def test_one_of_many_claims_wins(self, store: StateStore) -> None:
         """Of 100 tokens that claim a step at once, exactly one gets it."""
         await store.create(self.run())
-        wins = _wins(await gather(store.claim("run", "a", f"token {i}") for i in range(_MANY)))
+        wins = wins_of(await gather(store.claim("run", "a", f"token {i}") for i in range(MANY)))
         assert wins == 1, f"exactly one claim wins, found {wins}"
 
     # -- responses
@@ -289,10 +229,10 @@ class StateStoreContract(_Samples):
         run = self.run()
         await store.create(run)
         await store.schedule("run", "a")
-        assert await store.save_output("run", "a", _HELLO) is True, "the first output of a step must return True"
+        assert await store.save_output("run", "a", HELLO) is True, "the first output of a step must return True"
         assert await store.save_output("run", "b", NULL) is True, "null is an output like any other"
         state = await store.load("run")
-        assert dict(state.outputs) == {"a": _HELLO, "b": NULL}, f"outputs must be kept, found {dict(state.outputs)}"
+        assert dict(state.outputs) == {"a": HELLO, "b": NULL}, f"outputs must be kept, found {dict(state.outputs)}"
         assert "c" not in state.outputs, "a step without output has none"
         assert (state.run, state.pending) == (run, 1), "an output changes neither the run nor what is pending"
 
@@ -300,9 +240,9 @@ class StateStoreContract(_Samples):
     async def test_first_output_stays(self, store: StateStore) -> None:
         """A step has one output: a second one is not taken, whatever it is, also after null."""
         await store.create(self.run())
-        for step, first in (("a", _HELLO), ("b", NULL)):
+        for step, first in (("a", HELLO), ("b", NULL)):
             await store.save_output("run", step, first)
-            for output in (first, _OTHER):
+            for output in (first, OTHER):
                 found = await store.save_output("run", step, output)
                 assert found is False, f"save_output of step {step!r}, which has one, must return False, found {found}"
             kept = (await store.load("run")).outputs[step]
@@ -312,8 +252,8 @@ class StateStoreContract(_Samples):
     async def test_one_of_many_outputs_is_kept(self, store: StateStore) -> None:
         """Of 100 outputs saved at once for one step, the one whose save returned True is kept."""
         await store.create(self.run())
-        results = await gather(store.save_output("run", "a", encode(i)) for i in range(_MANY))
-        assert _wins(results) == 1, f"exactly one output is taken, found {_wins(results)}"
+        results = await gather(store.save_output("run", "a", encode(i)) for i in range(MANY))
+        assert wins_of(results) == 1, f"exactly one output is taken, found {wins_of(results)}"
         kept = (await store.load("run")).outputs["a"]
         assert kept == encode(results.index(True)), f"the output that was taken must be kept, found {kept}"
 
@@ -322,17 +262,17 @@ class StateStoreContract(_Samples):
         """A state, once loaded, shows nothing of later writes."""
         created = await store.create(self.run())
         await store.schedule("run", "a")
-        await store.save_output("run", "a", _HELLO)
-        await store.save_error("run", "b", _FIRST, final=True)
+        await store.save_output("run", "a", HELLO)
+        await store.save_error("run", "b", FIRST, final=True)
         loaded = await store.load("run")
-        before = _plain(created), _plain(loaded)
+        before = plain(created), plain(loaded)
         await store.schedule("run", "c")
-        await store.save_output("run", "b", _OTHER)
-        await store.save_output("run", "c", _OTHER)
-        await store.save_error("run", "d", _SECOND, final=True)
+        await store.save_output("run", "b", OTHER)
+        await store.save_output("run", "c", OTHER)
+        await store.save_error("run", "d", SECOND, final=True)
         await store.finalise("run", "a")
         await store.end("run", RunStatus.FAILED)
-        assert (_plain(created), _plain(loaded)) == before, "later writes must not show in a state loaded before"
+        assert (plain(created), plain(loaded)) == before, "later writes must not show in a state loaded before"
         assert "c" not in loaded.outputs, "later outputs must not show in a state loaded before"
 
     @check
@@ -340,9 +280,9 @@ class StateStoreContract(_Samples):
         """A retryable error stands under its step, without output, and changes nothing that is pending."""
         await store.create(self.run())
         await store.schedule("run", "a")
-        await store.save_error("run", "a", _FIRST, final=False)
+        await store.save_error("run", "a", FIRST, final=False)
         state = await store.load("run")
-        assert dict(state.errors) == {"a": _FIRST}, f"the error must be kept, found {dict(state.errors)}"
+        assert dict(state.errors) == {"a": FIRST}, f"the error must be kept, found {dict(state.errors)}"
         assert not dict(state.outputs), "a failed step has no output"
         assert not list(state.failed), "a retryable error does not fail the step for good"
         assert state.pending == 1, "an error does not change what is pending"
@@ -351,11 +291,11 @@ class StateStoreContract(_Samples):
     async def test_final_error(self, store: StateStore) -> None:
         """A final error follows the retryable one and marks the step as failed, once, in the order of failing."""
         await store.create(self.run())
-        await store.save_error("run", "z", _FIRST, final=False)
+        await store.save_error("run", "z", FIRST, final=False)
         for step in ("z", "z", "a"):
-            await store.save_error("run", step, _SECOND, final=True)
+            await store.save_error("run", step, SECOND, final=True)
         state = await store.load("run")
-        assert dict(state.errors) == {"z": _SECOND, "a": _SECOND}, f"the last error counts, found {dict(state.errors)}"
+        assert dict(state.errors) == {"z": SECOND, "a": SECOND}, f"the last error counts, found {dict(state.errors)}"
         assert list(state.failed) == ["z", "a"], f"steps stand in the order of failing, found {list(state.failed)}"
         assert not dict(state.outputs), "a failed step has no output"
 
@@ -364,11 +304,11 @@ class StateStoreContract(_Samples):
         """An output takes the place of its step's error; an error that comes later is not taken."""
         await store.create(self.run())
         await store.schedule("run", "a")
-        await store.save_error("run", "a", _FIRST, final=False)
-        assert await store.save_output("run", "a", _HELLO) is True, "an error is no output: saving one returns True"
-        await store.save_error("run", "a", _SECOND, final=True)
+        await store.save_error("run", "a", FIRST, final=False)
+        assert await store.save_output("run", "a", HELLO) is True, "an error is no output: saving one returns True"
+        await store.save_error("run", "a", SECOND, final=True)
         state = await store.load("run")
-        assert dict(state.outputs) == {"a": _HELLO}, "the output must be kept"
+        assert dict(state.outputs) == {"a": HELLO}, "the output must be kept"
         assert not dict(state.errors), f"a step with an output has no error, found {dict(state.errors)}"
         assert not list(state.failed), f"a step with an output has not failed, found {list(state.failed)}"
         assert state.pending == 1, "neither changes what is pending"
@@ -380,17 +320,17 @@ class StateStoreContract(_Samples):
         """A run that ends has its status, nothing pending and no pauses; its outputs stay."""
         await self.with_pauses(store, self.pause())
         await store.schedule("run", "a")
-        await store.save_output("run", "a", _HELLO)
+        await store.save_output("run", "a", HELLO)
         await store.lease_pause("pause", self.start, owner="me")
         assert await store.end("run", RunStatus.CANCELLED) is True, "end of a run that is not over must return True"
         state = await store.load("run")
-        assert (state.status, state.is_over, state.pending) == (RunStatus.CANCELLED, True, 0), f"found {_plain(state)}"
-        assert dict(state.outputs) == {"a": _HELLO}, "outputs stay when a run ends"
+        assert (state.status, state.is_over, state.pending) == (RunStatus.CANCELLED, True, 0), f"found {plain(state)}"
+        assert dict(state.outputs) == {"a": HELLO}, "outputs stay when a run ends"
         await self._expect_no_pauses(store)
 
     async def _expect_no_pauses(self, store: StateStore) -> None:
         found = await store.pauses_by_event("paid")
-        assert _ids(found) == [], f"the run's pauses must be gone, found {_ids(found)}"
+        assert ids_of(found) == [], f"the run's pauses must be gone, found {ids_of(found)}"
         await catch(PauseNotFoundError, store.pause_by_id("pause"), "pause_by_id after the run is gone")
         await catch(PauseNotFoundError, store.pause_by_step("run", "a"), "pause_by_step after the run is gone")
         await catch(PauseNotFoundError, store.consume_pause("pause"), "consume_pause after the run is gone")
@@ -409,22 +349,22 @@ class StateStoreContract(_Samples):
         for token in ("a", "b"):
             assert await store.finalise("run", token) == 0, f"finalise of {token!r} must return 0: the run is over"
         state = await store.load("run")
-        assert (state.status, state.pending) == (RunStatus.COMPLETED, 0), f"the first end counts, found {_plain(state)}"
+        assert (state.status, state.pending) == (RunStatus.COMPLETED, 0), f"the first end counts, found {plain(state)}"
         await self._expect_no_pauses(store)
 
     @check
     async def test_one_of_many_ends_wins(self, store: StateStore) -> None:
         """Of 100 calls that end a run at once, exactly one does, and its status stays."""
         await store.create(self.run())
-        statuses = [RunStatus.FAILED, RunStatus.COMPLETED] * (_MANY // 2)
+        statuses = [RunStatus.FAILED, RunStatus.COMPLETED] * (MANY // 2)
         results = await gather(store.end("run", status) for status in statuses)
-        assert _wins(results) == 1, f"exactly one call ends the run, found {_wins(results)}"
+        assert wins_of(results) == 1, f"exactly one call ends the run, found {wins_of(results)}"
         found = (await store.load("run")).status
         assert found == statuses[results.index(True)], f"the status of the call that ended it must stay, found {found}"
 
     @check
     async def test_delete_forgets_a_run(self, store: StateStore) -> None:
-        """A deleted run is unknown, its key is free, its pauses are gone; other runs stay; repeated, nothing happens."""
+        """A deleted run is unknown, its key free, its pauses gone; other runs stay; repeated, nothing happens."""
         await self.with_pauses(store, self.pause())
         await store.append(self.entry())
         await store.create(self.run("other"))
@@ -435,7 +375,7 @@ class StateStoreContract(_Samples):
         await catch(NotFoundError, store.history("run"), "history of a deleted run")
         await self._expect_no_pauses(store)
         assert (await store.load("other")).run == self.run("other"), "other runs must stay"
-        assert _ids(await store.pauses_by_event("shipped")) == ["other's"], "pauses of other runs must stay"
+        assert ids_of(await store.pauses_by_event("shipped")) == ["other's"], "pauses of other runs must stay"
         state = await store.create(self.run("again", key=self.run().key))
         assert state.run.run_id == "again", "the idempotency key of a deleted run must be free"
 
@@ -446,225 +386,17 @@ class StateStoreContract(_Samples):
             await self.with_pauses(store, self.pause())
             await store.schedule("run", "a")
             await store.claim("run", "a", "t1")
-            await store.save_output("run", "a", _HELLO)
+            await store.save_output("run", "a", HELLO)
             await store.append(self.entry())
             if status.is_over:
                 await store.end("run", status)
             await store.delete("run")
             state = await store.create(self.run())
-            assert _plain(state)[2:] == (0, {}, {}, []), f"a run created anew is empty, found {_plain(state)[2:]}"
+            assert plain(state)[2:] == (0, {}, {}, []), f"a run created anew is empty, found {plain(state)[2:]}"
             assert not await store.is_scheduled("run", "a"), "tokens of a deleted run must be forgotten"
             assert await store.claim("run", "a", "t2"), "claims of a deleted run must be forgotten"
             assert not list(await store.history("run")), "the history of a deleted run must be forgotten"
             await store.delete("run")
-
-    # -- pauses
-
-    @check
-    async def test_pause_is_saved_once(self, store: StateStore) -> None:
-        """A pause comes back as it was saved; its id is taken for ever, also once it is consumed."""
-        index = WaitKey(("async", "data", "id"), "n:1.0")
-        pauses = [self.pause(), replace(self.pause("two"), match=None, on_timeout=True, index=index)]
-        await self.with_pauses(store, *pauses)
-        for pause in pauses:
-            found = await store.pause_by_id(pause.id)
-            assert found == pause, f"pause_by_id must return the pause as saved, {pause}, found {found}"
-            assert await store.save_pause(pause) is False, "save_pause of an id that is there must return False"
-            await store.consume_pause(pause.id)
-            assert await store.save_pause(pause) is False, "save_pause of an id that is consumed must return False"
-        assert _ids(await store.pauses_by_event("paid")) == [], "a consumed pause must not come back"
-
-    @check
-    async def test_one_of_many_saves_of_a_pause_counts(self, store: StateStore) -> None:
-        """A pause saved 100 times at once is there once."""
-        await store.create(self.run())
-        wins = _wins(await gather(store.save_pause(self.pause()) for _ in range(_MANY)))
-        assert wins == 1, f"exactly one save_pause returns True, found {wins}"
-        assert _ids(await store.pauses_by_event("paid")) == ["pause"], "a pause is offered once"
-
-    @check
-    async def test_lease_keeps_others_away(self, store: StateStore) -> None:
-        """A leased pause is refused to others for 5 seconds, with the moment at which the lease ends."""
-        await self.with_pauses(store, self.pause())
-        await store.lease_pause("pause", await self.at(0), owner="one")
-        for span in (timedelta(), PAUSE_LEASE / 2, PAUSE_LEASE - _MOMENT):
-            now = await self.at(span)
-            error = await catch(
-                PauseLeasedError, store.lease_pause("pause", now, owner="two"), f"lease by another {span} later"
-            )
-            found = (error.pause_id, error.until)
-            assert found == ("pause", self.start + PAUSE_LEASE), f"the error must name pause and end, found {found}"
-
-    @check
-    async def test_lease_runs_out(self, store: StateStore) -> None:
-        """After 5 seconds another worker can lease the pause, and then it keeps the first away."""
-        await self.with_pauses(store, self.pause())
-        await store.lease_pause("pause", await self.at(0), owner="one")
-        later = await self.at(PAUSE_LEASE + _MOMENT)
-        await store.lease_pause("pause", later, owner="two")
-        await catch(PauseLeasedError, store.lease_pause("pause", later, owner="one"), "lease by the first owner")
-
-    @check
-    async def test_owner_may_lease_again(self, store: StateStore) -> None:
-        """The owner of a lease gets it again at once, for another 5 seconds."""
-        await self.with_pauses(store, self.pause())
-        await store.lease_pause("pause", await self.at(0), owner="one")
-        again = await self.at(PAUSE_LEASE / 2)
-        await store.lease_pause("pause", again, owner="one")
-        now = await self.at(PAUSE_LEASE + _MOMENT)
-        error = await catch(PauseLeasedError, store.lease_pause("pause", now, owner="two"), "lease by another")
-        assert error.until == again + PAUSE_LEASE, f"the owner's second lease counts, found {error.until}"
-
-    @check
-    async def test_lease_of_what_is_not_there(self, store: StateStore) -> None:
-        """A pause that is unknown, consumed or expired cannot be leased; at its last moment it can."""
-        pause = replace(self.pause(), expires=self.start + PAUSE_LEASE)
-        await self.with_pauses(store, pause, self.pause("gone"))
-        await store.consume_pause("gone")
-        for pause_id in ("unknown", "gone"):
-            await catch(
-                PauseNotFoundError, store.lease_pause(pause_id, self.start, owner="one"), f"lease of {pause_id} pause"
-            )
-        await store.lease_pause("pause", await self.at(PAUSE_LEASE), owner="one")
-        late = await self.at(PAUSE_LEASE + _MOMENT)
-        await catch(PauseNotFoundError, store.lease_pause("pause", late, owner="one"), "lease of an expired pause")
-
-    @check
-    async def test_leased_until(self, store: StateStore) -> None:
-        """A lease can be asked after: while it lasts its end, before and after it nothing, as for unknown pauses."""
-        await self.with_pauses(store, self.pause(), self.pause("other"))
-        spans = (timedelta(), PAUSE_LEASE - _MOMENT, PAUSE_LEASE + _MOMENT)
-        assert await store.pause_leased_until("pause", self.start) is None, "a fresh pause is not leased"
-        await store.lease_pause("pause", await self.at(0), owner="one")
-        for span, expected in zip(spans, (self.start + PAUSE_LEASE, self.start + PAUSE_LEASE, None), strict=True):
-            found = await store.pause_leased_until("pause", await self.at(span))
-            assert found == expected, f"{span} after the lease it must end at {expected}, found {found}"
-        for pause_id in ("other", "unknown"):
-            found = await store.pause_leased_until(pause_id, self.start)
-            assert found is None, f"the {pause_id} pause is not leased, found {found}"
-
-    @check
-    async def test_one_of_many_leases_wins(self, store: StateStore) -> None:
-        """Of 100 workers that lease a pause at once, exactly one gets it."""
-        await self.with_pauses(store, self.pause())
-        now = await self.at(0)
-        results = await gather(store.lease_pause("pause", now, owner=f"worker {i}") for i in range(_MANY))
-        errors = [result for result in results if result is not None]
-        assert len(errors) == _MANY - 1, f"exactly one worker gets the lease, found {_MANY - len(errors)}"
-        assert all(isinstance(e, PauseLeasedError) for e in errors), f"expected PauseLeasedError, found {errors[:3]}"
-
-    @check
-    async def test_consume(self, store: StateStore) -> None:
-        """A pause is consumed once: expired, leased or not; unknown or consumed it is not found."""
-        expired = replace(self.pause("expired"), expires=self.start)
-        await self.with_pauses(store, self.pause(), self.pause("leased"), expired, self.pause("left"))
-        await store.lease_pause("leased", await self.at(0), owner="one")
-        await self.at(1)
-        for pause_id in ("pause", "leased", "expired"):
-            await store.consume_pause(pause_id)
-            await catch(PauseNotFoundError, store.consume_pause(pause_id), "consume_pause, repeated")
-            await catch(PauseNotFoundError, store.pause_by_id(pause_id), "pause_by_id of a consumed pause")
-        await catch(PauseNotFoundError, store.consume_pause("unknown"), "consume_pause of an unknown id")
-        assert await store.pause_leased_until("leased", self.start) is None, "a consumed pause is not leased"
-        assert _ids(await store.pauses_by_event("paid")) == ["left"], "consumed pauses must not be offered"
-
-    @check
-    async def test_one_of_many_consumes_wins(self, store: StateStore) -> None:
-        """Of 100 workers that consume a pause at once, exactly one does."""
-        await self.with_pauses(store, self.pause())
-        results = await gather(store.consume_pause("pause") for _ in range(_MANY))
-        errors = [result for result in results if result is not None]
-        assert len(errors) == _MANY - 1, f"exactly one worker consumes the pause, found {_MANY - len(errors)}"
-        assert all(isinstance(e, PauseNotFoundError) for e in errors), (
-            f"expected PauseNotFoundError, found {errors[:3]}"
-        )
-
-    @check
-    async def test_pauses_by_event(self, store: StateStore) -> None:
-        """The pauses for an event's name come oldest first, expired ones included, and none of another name."""
-        names = ("zebra", "apple", "mango")
-        pauses = [replace(self.pause(name), expires=self.start - _DAY * i) for i, name in enumerate(names)]
-        await self.with_pauses(store, *pauses, self.pause("other", event="Paid"), self.pause("star", event="pai*"))
-        found = list(await store.pauses_by_event("paid"))
-        assert found == pauses, f"expected the pauses of 'paid' as saved, oldest first, found {_ids(found)}"
-        assert not list(await store.pauses_by_event("pai")), "nothing waits for 'pai'"
-
-    @check
-    async def test_many_pauses_by_event(self, store: StateStore) -> None:
-        """2001 pauses for one event all come, each once, oldest first; nothing of another event."""
-        pauses = [self.pause(f"pause {i}") for i in range(_MANY_PAUSES)]
-        await self.with_pauses(store, *pauses, self.pause("other", event="shipped"))
-        found = _ids(await store.pauses_by_event("paid"))
-        assert len(found) == _MANY_PAUSES, f"expected {_MANY_PAUSES} pauses, found {len(found)}"
-        assert found == _ids(pauses), "many pauses must come oldest first"
-
-    @check
-    async def test_look_ups_by_event_are_independent(self, store: StateStore) -> None:
-        """Two look-ups may be read in turns, while pauses are consumed and saved, and show neither."""
-        pauses = [self.pause(f"pause {i}") for i in range(10)]
-        await self.with_pauses(store, *pauses)
-        one, two = await store.pauses_by_event("paid"), await store.pauses_by_event("paid")
-        read: list[tuple[str, str]] = []
-        for first, second in zip(one, two, strict=True):
-            read.append((first.id, second.id))
-            await store.consume_pause(first.id)
-            await store.save_pause(self.pause(f"new {first.id}"))
-        assert read == [(pause.id, pause.id) for pause in pauses], f"what was looked up must not change, found {read}"
-        left = _ids(await store.pauses_by_event("paid"))
-        assert left == [f"new {pause.id}" for pause in pauses], f"a new look-up shows what is there, found {left}"
-
-    @check
-    async def test_index_leaves_out_no_pause_that_matches(self, store: StateStore) -> None:
-        """With an event, every pause without an index or whose index the event fulfils comes, oldest first."""
-        pauses = [
-            self.pause(f"{index.path} {index.key}" if index else f"plain {i}") for i, index in enumerate(_INDEXES)
-        ]
-        pauses = [replace(pause, index=index) for pause, index in zip(pauses, _INDEXES, strict=True)]
-        await self.with_pauses(store, *pauses)
-        everything = _ids(pauses)
-        assert _ids(await store.pauses_by_event("paid")) == everything, "without an event every pause comes"
-        for event in _EVENTS:
-            found = _ids(await store.pauses_by_event("paid", event))
-            due = [pause.id for pause in pauses if _may_match(pause, event)]
-            missing = [pause_id for pause_id in due if pause_id not in found]
-            assert not missing, f"{event!r} fulfils the index of {missing}, which must not be left out"
-            assert found == [i for i in everything if i in found], f"{event!r}: oldest first, each once, found {found}"
-
-    @check
-    async def test_consumed_pauses_leave_the_index(self, store: StateStore) -> None:
-        """A pause with an index is gone once it is consumed, and those beside it stay."""
-        pauses = [replace(self.pause(f"pause {i}"), index=_INDEXES[0]) for i in range(4)]
-        await self.with_pauses(store, *pauses)
-        event = _EVENTS[0]
-        for gone in ("pause 2", "pause 0", "pause 3", "pause 1"):
-            await store.consume_pause(gone)
-            pauses = [pause for pause in pauses if pause.id != gone]
-            for given in (None, event):
-                found = _ids(await store.pauses_by_event("paid", given))
-                assert found == _ids(pauses), f"expected {_ids(pauses)} after consuming {gone}, found {found}"
-
-    @check
-    async def test_pause_by_step(self, store: StateStore) -> None:
-        """The oldest pause of a run whose parent is the step; not found for other runs, and for children."""
-        await store.create(self.run("other"))
-        pauses = [self.pause("z"), self.pause("a"), self.pause("c", parent="c")]
-        await self.with_pauses(store, *pauses)
-        for pause in pauses:
-            found = await store.pause_by_step("run", pause.parent)
-            assert found == pause, f"pause_by_step of {pause.parent!r} must return {pause.id!r}, found {found.id!r}"
-            await store.consume_pause(pause.id)
-        await store.save_pause(self.pause("last"))
-        for run_id, step in (("run", "b"), ("run", "c"), ("other", "a"), ("unknown", "a")):
-            await catch(PauseNotFoundError, store.pause_by_step(run_id, step), f"pause_by_step of {run_id} {step}")
-
-    @check
-    async def test_pause_by_id(self, store: StateStore) -> None:
-        """A pause is found by its id while it is not consumed, also once it has expired."""
-        expired = replace(self.pause("expired"), expires=self.start)
-        await self.with_pauses(store, expired)
-        await self.at(PAUSE_LEASE)
-        assert await store.pause_by_id("expired") == expired, "an expired pause is found by its id"
-        await catch(PauseNotFoundError, store.pause_by_id("unknown"), "pause_by_id of an unknown id")
 
     # -- history
 
@@ -691,7 +423,7 @@ class StateStoreContract(_Samples):
         for entry in entries:
             assert await store.append(entry, once=True) is True, f"{entry!r} is new, so append must return True"
         for entry in entries:
-            again = replace(entry, at=self.start + _DAY)
+            again = replace(entry, at=self.start + DAY)
             assert await store.append(again, once=True) is False, f"{entry!r} is there, so append must return False"
         assert list(await store.history("run")) == entries, "append once, repeated, must change nothing"
 
@@ -699,7 +431,7 @@ class StateStoreContract(_Samples):
     async def test_one_of_many_appends_counts(self, store: StateStore) -> None:
         """Of 100 appends of one transition at once, with `once`, exactly one is written."""
         await store.create(self.run())
-        wins = _wins(await gather(store.append(self.entry(), once=True) for _ in range(_MANY)))
+        wins = wins_of(await gather(store.append(self.entry(), once=True) for _ in range(MANY)))
         assert wins == 1, f"exactly one append returns True, found {wins}"
         assert len(await store.history("run")) == 1, "the transition is written once"
 
@@ -728,9 +460,9 @@ class StateStoreContract(_Samples):
             lambda: store.schedule("run", "t2"),
             lambda: store.schedule("run", "t3"),
             lambda: store.claim("run", "a", "t1"),
-            lambda: store.save_error("run", "a", _FIRST, final=False),
-            lambda: store.save_output("run", "a", _HELLO),
-            lambda: store.save_error("run", "b", _SECOND, final=True),
+            lambda: store.save_error("run", "a", FIRST, final=False),
+            lambda: store.save_output("run", "a", HELLO),
+            lambda: store.save_error("run", "b", SECOND, final=True),
             lambda: store.finalise("run", "t1"),
             lambda: store.finalise("run", "t2"),
             lambda: store.save_pause(self.pause()),
@@ -742,7 +474,7 @@ class StateStoreContract(_Samples):
     async def _shown(self, store: StateStore) -> tuple[object, ...]:
         pauses, history = await store.pauses_by_event("paid"), await store.history("run")
         leased = await store.pause_leased_until("pause", self.start)
-        return (*_plain(await store.load("run")), list(pauses), list(history), leased)
+        return (*plain(await store.load("run")), list(pauses), list(history), leased)
 
 
 def _entries(at: datetime) -> list[HistoryEntry]:
@@ -754,58 +486,9 @@ def _entries(at: datetime) -> list[HistoryEntry]:
         replace(base, step="b"),
         replace(base, attempt=1),
         replace(base, data={"edge": "c->a"}),
-        replace(base, kind=HistoryKind.STEP_FAILED, data={"error": _FIRST, "retry_at": at + _DAY}),
-        replace(base, kind=HistoryKind.STEP_COMPLETED, data={"output": _HELLO, "flag": False, "none": None}),
+        replace(base, kind=HistoryKind.STEP_FAILED, data={"error": FIRST, "retry_at": at + DAY}),
+        replace(base, kind=HistoryKind.STEP_COMPLETED, data={"output": HELLO, "flag": False, "none": None}),
         HistoryEntry(at, HistoryKind.PAUSE_RESUMED, "run", "a", data={"edge": "c->a", "event_id": "one"}),
         HistoryEntry(at, HistoryKind.PAUSE_RESUMED, "run", "a", data={"edge": "c->a", "event_id": "two"}),
         HistoryEntry(at, HistoryKind.RUN_COMPLETED, "run"),
     ]
-
-
-def _may_match(pause: Pause, event: Event) -> bool:
-    """Whether an event fulfils a pause's index, seen from the expression's side."""
-    if pause.index is None:
-        return True
-    return equality_key(lookup(pause.index.path, {"async": event.to_dict()})) == pause.index.key
-
-
-def _wait(value: object, *path: str) -> WaitKey:
-    key = equality_key(value)
-    assert key is not None, f"{value!r} cannot be indexed"
-    return WaitKey(("async", *path), key)
-
-
-#: What pauses wait for; None has no index.
-_INDEXES: tuple[WaitKey | None, ...] = (
-    _wait(1, "data", "id"),
-    None,
-    _wait("1", "data", "id"),
-    _wait(True, "data", "id"),
-    _wait("", "data", "id"),
-    _wait(0, "data", "amount"),
-    _wait(2**53, "data", "id"),
-    _wait("é 'quoted' \\ \n", "data", "id"),
-    None,
-    _wait("deep", "data", "a", "b.c", "d"),
-    _wait("pro", "user", "plan"),
-    _wait("paid", "name"),
-    _wait("evt", "id"),
-    _wait(17, "ts"),
-    _wait("2", "v"),
-    _wait(1.5, "data", "amount"),
-    _wait(False, "data", "id"),
-    None,
-)
-_EVENTS = (
-    Event(name="paid", data={"id": 1}, id="evt", ts=17, v="2"),
-    Event(name="paid", data={"id": 1.0, "amount": -0.0}, user={"plan": "pro"}),
-    Event(name="paid", data={"id": "1", "amount": 1.5}),
-    Event(name="paid", data={"id": True, "amount": 0}),
-    Event(name="paid", data={"id": False}),
-    Event(name="paid", data={"id": "", "a": {"b.c": {"d": "deep"}}}),
-    Event(name="paid", data={"id": 2**53, "a": {"b": {"c": {"d": "deep"}}}}),
-    Event(name="paid", data={"id": "é 'quoted' \\ \n", "a": ["b.c"]}),
-    Event(name="paid", data={"id": None, "a": "text", "amount": [1.5]}),
-    Event(name="paid", data={"id": {"id": 1}, "a": {"b.c": "d"}}),
-    Event(name="paid"),
-)

@@ -18,7 +18,14 @@ from inngest_testkit.engine.freeze import Frozen
 from inngest_testkit.engine.lockstep import Lockstep
 from inngest_testkit.engine.results import Sent
 from inngest_testkit.engine.seams import Chooser, Gate, gated
-from inngest_testkit.errors import EventError, InvalidFunctionsError, NotFoundError, RunIncompleteError, SetupError, suggestion
+from inngest_testkit.errors import (
+    EventError,
+    InvalidFunctionsError,
+    NotFoundError,
+    RunIncompleteError,
+    SetupError,
+    suggestion,
+)
 from inngest_testkit.event_stream.memory import MemoryEventStream
 from inngest_testkit.events import Event, to_event
 from inngest_testkit.executor.executor import Executor

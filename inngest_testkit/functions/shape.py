@@ -43,14 +43,24 @@ def find_cycles(steps: Sequence[Step]) -> list[list[str]]:
 
 def _without_ends(children: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Leave only the steps that can lie on a cycle: those with a parent and a child that can."""
+    parents: dict[str, list[str]] = {step: [] for step in children}
+    for parent, followers in children.items():
+        for child in followers:
+            parents[child].append(parent)
     left = dict(children)
-    while True:
-        followed = {child for parent in left for child in left[parent]}
-        ends = [step for step in left if step not in followed or not any(child in left for child in left[step])]
-        if not ends:
-            return left
-        for step in ends:
-            del left[step]
+    for neighbours, others in ((parents, children), (children, parents)):
+        # Take away the steps at one end until there are none; each step and edge is looked at once.
+        count = {step: sum(n in left for n in neighbours[step]) for step in left}
+        ends = [step for step in left if not count[step]]
+        while ends:
+            gone = ends.pop()
+            del left[gone]
+            for other in others[gone]:
+                if other in left:
+                    count[other] -= 1
+                    if not count[other]:
+                        ends.append(other)
+    return left
 
 
 def _shortest_way_back(start: str, children: Mapping[str, tuple[str, ...]]) -> list[str]:
@@ -73,12 +83,24 @@ def _shortest_way_back(start: str, children: Mapping[str, tuple[str, ...]]) -> l
 def find_unreachable(steps: Sequence[Step]) -> set[str]:
     """Give the steps that no run reaches, whatever its conditions; an unknown parent counts as reached."""
     lost = {step.id for step in steps}
-    while True:
-        reached = {
-            step.id
-            for step in steps
-            if step.id in lost and any(not any(parent in lost for parent in entry.steps) for entry in step.after)
-        }
-        if not reached:
-            return lost
-        lost -= reached
+    # An entry is open as long as parents of it are lost; one that is not open reaches its step.
+    open_parents: dict[tuple[str, int], int] = {}
+    entries_of: dict[str, list[tuple[str, int]]] = {}
+    for step in steps:
+        for number, entry in enumerate(step.after):
+            key = (step.id, number)
+            blocking = [parent for parent in entry.steps if parent in lost]
+            open_parents[key] = len(blocking)
+            for parent in blocking:
+                entries_of.setdefault(parent, []).append(key)
+    waiting = deque(step for (step, _), count in open_parents.items() if not count)
+    while waiting:
+        reached = waiting.popleft()
+        if reached not in lost:
+            continue
+        lost.discard(reached)
+        for key in entries_of.get(reached, ()):
+            open_parents[key] -= 1
+            if not open_parents[key]:
+                waiting.append(key[0])
+    return lost

@@ -90,6 +90,7 @@ class _Checker:
     def __init__(self, function: Function) -> None:
         self.function = function
         self.ids = [step.id for step in function.steps]
+        self.known = {TRIGGER, *self.ids}
         self.problems: list[Problem] = []
 
     def problem(self, path: Path, message: str) -> None:
@@ -230,7 +231,7 @@ class _Checker:
     def parents(self, child: str, entry: After, path: Path) -> None:
         for number, parent in enumerate(entry.steps):
             at: Path = (*path, "steps", number) if entry.join else (*path, "step")
-            if parent != TRIGGER and parent not in self.ids:
+            if parent not in self.known:
                 known = suggestion(str(parent), [str(each) for each in (*self.ids, TRIGGER)], label="known steps")
                 self.problem(at, f"unknown step {parent!r} for edge '{{{parent} {child}}}'{known}")
             if parent in entry.steps[:number]:

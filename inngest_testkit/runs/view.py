@@ -150,7 +150,7 @@ class Steps(Mapping[str, StepRecord]):
 
     def __getitem__(self, key: str | tuple[str, int]) -> StepRecord:
         step, occurrence = key if isinstance(key, tuple) else (key, 0)
-        record = self.get(step)
+        record: StepRecord | None = self.get(step)
         if record is None:
             raise self._missing(step)
         if occurrence:

@@ -25,17 +25,12 @@ def from_cue(definition: object) -> SearchStrategy[dict[str, Any]]:
     """Generate the objects that a definition describes; raises `SetupError` for what is not plain types and values."""
     text = definition if isinstance(definition, str) else json.dumps(definition)
     try:
-        value = _file(text)
+        value = parse_cue(text).value
     except CueError as error:
         raise SetupError(f"no events can be generated from the cue definition {text!r}: {error}; {_REMEDY}") from None
     if value.kind != "struct":
         raise SetupError(f"the cue definition {text!r} is no struct; {_REMEDY}")
     return _generate(value)
-
-
-def _file(text: str) -> Value:
-    """Read a definition with its braces or without."""
-    return parse_cue(text).value
 
 
 def _generate(value: Value) -> SearchStrategy[Any]:

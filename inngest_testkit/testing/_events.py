@@ -61,13 +61,15 @@ def _defined(names: SearchStrategy[str], definition: EventDefinition) -> SearchS
         schema = _schema(definition.definition)
         if _describes_event(schema.get("properties")):
             return st.builds(_event, names, from_schema(_of_event(schema)).map(_object))
-        values = from_schema({"allOf": [schema], "type": "object"} if "$ref" in schema else {**schema, "type": "object"})
+        values = from_schema(
+            {"allOf": [schema], "type": "object"} if "$ref" in schema else {**schema, "type": "object"}
+        )
         return st.builds(Event, name=names, data=values.map(_object))
     if definition.format == "cue":
         from inngest_testkit.testing._cue import from_cue  # late: most definitions are JSON schemas
 
         described = from_cue(definition.definition)
-        return st.builds(_event, names, described.map(lambda value: value if "data" in value else {"data": value}))
+        return st.builds(_event, names, described.map(_fields))
     raise SetupError(f"unknown event definition format {definition.format!r}; write 'json-schema' or 'cue'")
 
 
@@ -96,6 +98,10 @@ def _of_event(schema: Mapping[str, object]) -> dict[str, object]:
     required = [key for key in (*schema.get("required", ()), "data") if key != "name"]  # type: ignore[misc]
     narrowed = {**schema, "type": "object", "properties": properties, "required": list(dict.fromkeys(required))}
     return {**narrowed, "additionalProperties": False}
+
+
+def _fields(described: dict[str, Any]) -> dict[str, Any]:
+    return described if _describes_event(described) else {"data": described}
 
 
 def _object(value: object) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.errors import MissingExtraError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["from_schema", "st"]
 
 
-def from_schema(schema: Mapping[str, object]) -> SearchStrategy[object]:
+def from_schema(schema: Mapping[str, Any]) -> SearchStrategy[object]:
     """Give the values that a JSON schema allows; raises `MissingExtraError` without hypothesis-jsonschema."""
     try:
         import hypothesis_jsonschema  # late: few strategies need it, and it imports jsonschema

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 from inngest_testkit.durations import to_timedelta
@@ -34,7 +35,8 @@ def event_scripts(
     """
     first = st.one_of(*(events_for(each) for each in functions if _is_triggered(each)))
     awaited = sorted({name for each in functions for name in _awaited(each)})
-    later = first | events(name=st.sampled_from(awaited)) if awaited else first
+    waited_for = [events(name=st.sampled_from(awaited))] if awaited else []
+    later = st.one_of(*waited_for, first)
     return _scripts(first, later, _offsets(functions, to_timedelta(around)), max_events)
 
 
@@ -51,7 +53,7 @@ def _scripts(
     for _ in range(draw(st.integers(0, max_events - 1))):
         moments.append(draw(st.sampled_from(moments)) + draw(st.sampled_from(offsets)))
     in_order = sorted(moments)
-    for before, moment in zip(in_order, in_order[1:], strict=False):
+    for before, moment in pairwise(in_order):
         script.append((moment - before, draw(later)))
     return script
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -55,12 +55,10 @@ def _check(item: pytest.Item, args: tuple[object, ...], given: Mapping[str, obje
         if key not in _KEYS:
             refuse(item, f"has no argument {key!r}; known: {', '.join(_KEYS)}{did_you_mean(key, _KEYS)}")
         if key in _CHECKS and value not in ACTIONS:
-            refuse(
-                item, f"{key} is {value!r}; allowed: {', '.join(ACTIONS)}{did_you_mean(str(value), ACTIONS)}"
-            )
+            refuse(item, f"{key} is {value!r}; allowed: {', '.join(ACTIONS)}{did_you_mean(str(value), ACTIONS)}")
 
 
-def refuse(item: pytest.Item, reason: str, *, subject: str = "@pytest.mark.inngest") -> None:
+def refuse(item: pytest.Item, reason: str, *, subject: str = "@pytest.mark.inngest") -> NoReturn:
     """Fail a test for how its engine was asked for."""
     __tracebackhide__ = True
     pytest.fail(f"{place(item)}: {subject} {reason}", pytrace=False)

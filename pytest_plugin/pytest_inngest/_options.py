@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -19,8 +18,7 @@ ACTIONS = ("warn", "error", "ignore")
 _TIMELINES = ("failed", "all", "none")
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """What a session asks for; `seed_from` names the source of `seed`."""
 
     functions: tuple[Path, ...]

@@ -40,8 +40,7 @@ ABOUT_THE_MACHINE = {"invalid-no-docker"}
 
 
 def scenarios():
-    paths = [path for path in sorted(RECORDINGS.glob("*.json")) if "functions" in json.loads(path.read_text())]
-    return paths
+    return [path for path in sorted(RECORDINGS.glob("*.json")) if "functions" in json.loads(path.read_text())]
 
 
 def write(folder, recording):

@@ -6,17 +6,23 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
+
+from .step_server import repeated
 
 if TYPE_CHECKING:
     from .recording import Recording
 
+#: Where the virtual time of a replay begins.
+START = datetime(2024, 1, 1, tzinfo=UTC)
 #: The body of a call that the recording left out.
 NOT_RECORDED: Any = "<not recorded>"
 _STAGES = re.compile(
     r"(The function is not valid|function is not valid|error decoding function|error loading instance): "
     r"(\d+ errors? occurred:)?"
 )
+_EDGE_PATH = re.compile(r"function\.steps\.(\w+)\.after\.(\d+)\.(\w+): ")
 
 
 @dataclass(frozen=True)
@@ -69,10 +75,18 @@ class Behaviour:
     def with_calls(self, *calls: Call) -> Self:
         return self.change(calls=tuple(sorted((*self.calls, *calls), key=lambda call: call.at)))
 
-    def move_calls(self, moved: Callable[[Call], float]) -> Self:
-        """Give calls another time."""
-        changed = [replace(call, at=moved(call)) for call in self.calls]
-        return self.change(calls=tuple(sorted(changed, key=lambda call: call.at)))
+    def moved(self, seconds: float, which: Callable[[Call | Fact], bool]) -> Self:
+        """Move calls and facts in time."""
+        calls = [replace(call, at=call.at + seconds) if which(call) else call for call in self.calls]
+        facts = [replace(fact, at=fact.at + seconds) if which(fact) else fact for fact in self.facts or ()]
+        return self.change(calls=tuple(sorted(calls, key=lambda call: call.at)), facts=tuple(facts))
+
+    def with_copy_of_run(self, run: int, seconds: float) -> Self:
+        """Add a run that does later what another did."""
+        number = 1 + max(call.run for call in self.calls)
+        calls = [replace(call, run=number, at=call.at + seconds) for call in self.calls if call.run == run]
+        facts = [replace(fact, run=number, at=fact.at + seconds) for fact in self.facts or () if fact.run == run]
+        return self.with_calls(*calls).with_facts(*facts)
 
     def change_outputs(self, change: Callable[[Call, dict[str, Any]], dict[str, Any]]) -> Self:
         """Replace the outputs that calls carry."""
@@ -86,9 +100,9 @@ class Behaviour:
         )
 
     def without_facts(self, kind: str, about: str | None = None, run: int | None = None) -> Self:
-        """Drop facts; there must be some."""
+        """Drop facts of a kind, about the given thing or (an output) one that begins with it; there must be some."""
         assert self.facts is not None
-        kept = [f for f in self.facts if not (f.kind == kind and about in (None, f.about) and run in (None, f.run))]
+        kept = [f for f in self.facts if not (f.kind == kind and run in (None, f.run) and _is_about(f, about))]
         assert len(kept) < len(self.facts), (kind, about, run)
         return self.change(facts=tuple(kept))
 
@@ -98,6 +112,10 @@ class Behaviour:
     def call(self, step: str, run: int | None = None) -> Call:
         """Return the first call of a step."""
         return next(call for call in self.calls if call.step == step and run in (None, call.run))
+
+
+def _is_about(fact: Fact, about: str | None) -> bool:
+    return about is None or fact.about == about or fact.about.startswith(f"{about} ")
 
 
 def recorded(recording: Recording) -> Behaviour:
@@ -132,10 +150,7 @@ def sent(item: Mapping[str, Any]) -> Any:
 
 def raw_text(item: Mapping[str, Any]) -> str:
     """Return the text that a request sends."""
-    if "raw_repeat" in item:
-        text, times = item["raw_repeat"]
-        return item["raw_prefix"] + text * times + item["raw_suffix"]
-    return item.get("raw", "")
+    return repeated(item, "raw_repeat") if "raw_repeat" in item else item.get("raw", "")
 
 
 def _reaches_events(item: Mapping[str, Any]) -> bool:
@@ -197,7 +212,7 @@ def _edge(line: Mapping[str, Any]) -> str:
 
 def _consuming(line: Mapping[str, Any]) -> tuple[str, str, None]:
     if line["error"] == "pause not found":
-        return "consumed", line["event"], None
+        return "lease failed", line["event"], None
     return "match failed", line["event"], None
 
 
@@ -216,7 +231,7 @@ def canonical(value: object) -> str:
 
 
 _LOG: dict[str, Callable[[Mapping[str, Any]], tuple[str, str, float | None]]] = {
-    "scheduling next step": lambda line: ("scheduled", line["outgoing"], line["at"]),
+    "scheduling next step": lambda line: ("scheduled", line["outgoing"], max(0, line["at"])),
     "step already executed": lambda line: ("visited again", line["step"], None),
     "step output": lambda line: ("output", f"{line['step']} {canonical(line['output'])}", None),
     "error executing step": lambda line: ("attempt failed", line["step"], None),
@@ -244,8 +259,9 @@ def _problems(server: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _wording(problem: str) -> str:
-    """Take the parser's own words and the pointer to an edge's metadata out of a problem."""
+    """Take the server's own names of things out of a problem, where the library has others; … stands for any text."""
     if problem.startswith("error compiling expression"):
         source = next(line for line in problem.splitlines() if line.startswith(" | "))
         return f"error compiling expression: …\n{source}\n"
-    return problem.replace(" <nil>}", "}")
+    problem = _EDGE_PATH.sub(r"step '\1', after[\2].\3: ", problem)
+    return problem.replace(" <nil>}", "}").replace("found 'IDENT' is", "found 'is'")

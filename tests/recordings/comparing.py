@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 #: Seconds by which a recorded moment may be earlier or later than the virtual one. It is later by the polling of
 #: the event stream, once for each event that a step waited for, and by the time that the work took.
-EARLIER, LATER = 0.06, 0.32
+EARLIER, LATER = 0.06, 0.4
 #: Seconds by which a recorded target time may be off, both it and its line being cut to whole seconds.
 WHOLE_SECOND = 1.0
 #: Steps called within so many seconds of each other are worked in any order.
@@ -34,7 +34,8 @@ def differences(expected: Behaviour, actual: Behaviour) -> list[str]:
     found += _order(expected, actual, runs)
     for theirs, ours in runs.items():
         found += [
-            f"run {theirs}: {text}" for text in _run(expected, actual, _of(expected.calls, theirs), _of(actual.calls, ours))
+            f"run {theirs}: {text}"
+            for text in _run(expected, actual, _of(expected.calls, theirs), _of(actual.calls, ours))
         ]
     if expected.facts is not None:
         found += _facts(expected.facts, actual.facts or (), runs)
@@ -171,9 +172,7 @@ def _orphans(actual: Behaviour) -> Iterable[str]:
 # -- facts
 
 
-def _facts(
-    expected: Iterable[Fact], actual: Iterable[Fact], runs: Mapping[int | None, int | None]
-) -> Iterable[str]:
+def _facts(expected: Iterable[Fact], actual: Iterable[Fact], runs: Mapping[int | None, int | None]) -> Iterable[str]:
     wanted, found = _grouped(expected, runs), _grouped(actual, None)
     for key in sorted(wanted.keys() | found.keys(), key=str):
         ones, others = wanted[key], found[key]

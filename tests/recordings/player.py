@@ -7,7 +7,7 @@ import json
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit import Engine, HistoryKind
@@ -17,11 +17,12 @@ from inngest_testkit.ids import workflow_uuid
 from inngest_testkit.runner.runner import TriggerExpressionWarning
 from inngest_testkit.values import Json
 
-from .behaviour import Behaviour, Call, Fact, canonical, playable, sent
+from .behaviour import START, Behaviour, Call, Fact, canonical, playable, sent
 from .step_server import StepServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from inngest_testkit import Run
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from .recording import Recording
     from .step_server import Received
 
-START = datetime(2024, 1, 1, tzinfo=UTC)
 #: Longer texts are recorded as their length and hash.
 _LONGEST = 3000
 
@@ -152,7 +152,9 @@ class _Player:
 
     def _parents(self) -> dict[tuple[str, str], tuple[str, ...]]:
         return {
-            (workflow_uuid(function.id), _url_name(step.runtime)): tuple(parent for entry in step.after for parent in entry.steps)
+            (workflow_uuid(function.id), _url_name(step.runtime)): tuple(
+                parent for entry in step.after for parent in entry.steps
+            )
             for function in self.engine.functions
             for step in function.steps
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ class Recording:
     """One file of data/dag."""
 
     name: str
-    content: dict[str, Any]
+    content: dict[str, Any] = field(repr=False)
 
     @classmethod
     def read(cls, name: str) -> Recording:

@@ -51,7 +51,9 @@ class StepServer:
         if answer.get("close"):
             raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
         content, headers = _content(answer)
-        return httpx.Response(answer.get("status", 200), headers={**headers, **answer.get("headers", {})}, content=content)
+        return httpx.Response(
+            answer.get("status", 200), headers={**headers, **answer.get("headers", {})}, content=content
+        )
 
     def _run_at_work(self) -> Run:
         """Return the run whose newest transition is the start of a step: one step runs at a time."""

@@ -1,0 +1,141 @@
+"""What a test's report says about its engines: seed, timelines, and the events that started nothing."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import TYPE_CHECKING
+
+from pytest_inngest._engines import core_of, node_id
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pytest
+
+    from inngest_testkit import AsyncEngine, Engine, Event, Run
+    from inngest_testkit.runs import HistoryEntry
+    from pytest_inngest._engines import Opened
+
+__all__ = ["TITLE", "describe", "timeline"]
+
+#: The heading of the section.
+TITLE = "inngest timeline"
+_MOST_RUNS = 10
+_MOST_EVENTS = 10
+_FIRST_LINES, _LAST_LINES = 20, 40
+_DERIVED = ("the test's node id", "--inngest-seed")
+
+
+def describe(item: pytest.Item, opened: Sequence[Opened]) -> str:
+    """Return the text of the section; never raises, so that the failure itself is always reported."""
+    try:
+        return "\n\n".join(_describe(item, one) for one in opened)
+    except Exception as error:  # noqa: BLE001 - an error here would end the whole session
+        return f"the timelines cannot be shown: {type(error).__name__}: {error}"
+
+
+def _describe(item: pytest.Item, opened: Opened) -> str:
+    engine = opened.engine
+    parts = [
+        f"{engine!r}\nseed {engine.seed!r}, from {opened.seed_from}; rerun: {_rerun(item, opened)}",
+        *_runs(engine.runs()),
+        *_started_nothing(engine, complete=opened.keep == "all"),
+    ]
+    return "\n\n".join(parts)
+
+
+def _rerun(item: pytest.Item, opened: Opened) -> str:
+    file, colons, rest = node_id(item).partition("::")
+    config = item.config
+    if config.invocation_params.dir != config.rootpath:
+        file = os.path.relpath(config.rootpath / file, config.invocation_params.dir)
+    command = f"pytest {shlex.quote(file + colons + rest)}"
+    if opened.seed_from in _DERIVED:
+        command += f" --inngest-seed={shlex.quote(str(opened.engine.seed))}"
+    return command
+
+
+def _runs(runs: Sequence[Run]) -> list[str]:
+    """Return the timelines, of failed runs first, then of the newest."""
+    ordered = list(reversed(runs))
+    ordered.sort(key=lambda run: run.status.value != "FAILED")
+    texts = [timeline(run) for run in ordered[:_MOST_RUNS]]
+    left = ordered[_MOST_RUNS:]
+    if left:
+        counts: dict[str, int] = {}
+        for run in left:
+            counts[run.status.value] = counts.get(run.status.value, 0) + 1
+        shown = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+        texts.append(f"… {_many(len(left), 'older run')} left out ({shown})")
+    return texts or ["no runs"]
+
+
+def timeline(run: Run) -> str:
+    """Return a run's timeline; of a long one, the beginning and the end."""
+    lines = run.timeline().splitlines()
+    left = len(lines) - _FIRST_LINES - _LAST_LINES
+    if left > 1:
+        lines[_FIRST_LINES:-_LAST_LINES] = [f"  … {left} lines left out; run.timeline() has them"]
+    return "\n".join(lines)
+
+
+def _started_nothing(engine: Engine | AsyncEngine, *, complete: bool) -> list[str]:
+    """Return the part on events that started no run and ended no wait.
+
+    Where runs have been dropped (not `complete`), an event that seems unmatched may have been theirs.
+    """
+    journal = core_of(engine).journal
+    names = {event.id: event.name for event in journal.events}
+    lines = [line for entry in journal.engine if (line := _reason(entry, names))]
+    explained = {entry.data["event_id"] for entry in journal.engine if _reason(entry, names)}
+    if complete:
+        taken = explained | _taken(engine)
+        lines += [_unmatched(engine, event) for event in journal.events if event.id not in taken]
+    if not lines:
+        return []
+    more = [f"  … and {len(lines) - _MOST_EVENTS} more"] if len(lines) > _MOST_EVENTS else []
+    return ["\n".join(["events that started nothing:", *lines[:_MOST_EVENTS], *more])]
+
+
+def _reason(entry: HistoryEntry, names: dict[str | None, str]) -> str:
+    data = entry.data
+    name = names.get(data.get("event_id"), "")
+    if entry.kind.value == "event.skipped":
+        return _line(
+            name, data["event_id"], f"function {data['function_id']!r}: {data['reason']}, see run {data['run_id']}"
+        )
+    if entry.kind.value == "trigger.failed":
+        return _line(name, data["event_id"], f"function {data['function_id']!r}: {data['trigger']}: {data['error']}")
+    return ""
+
+
+def _taken(engine: Engine | AsyncEngine) -> set[str | None]:
+    """Return the ids of the events that started a run, or that a wait noticed."""
+    taken: set[str | None] = set()
+    for run in engine.runs():
+        taken.update(event.id for event in run.events)
+        taken.update(entry.data["event_id"] for entry in run.history if "event_id" in entry.data)
+    return taken
+
+
+def _unmatched(engine: Engine | AsyncEngine, event: Event) -> str:
+    from inngest_testkit.errors import suggestion
+
+    names = [trigger.event for function in engine.functions for trigger in function.triggers if trigger.event]
+    if event.name in names:
+        return _line(event.name, event.id, f"no trigger's condition was true for {_short(dict(event.data))}")
+    return _line(event.name, event.id, "no trigger has this name" + suggestion(event.name, names, label="triggers"))
+
+
+def _line(name: str, event_id: str | None, reason: str) -> str:
+    return f"  {name} ({event_id}): {reason}"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else text[:99] + "…"
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")

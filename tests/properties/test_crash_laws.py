@@ -1,0 +1,137 @@
+"""A crash between any two operations loses nothing, and doubles nothing but the step's own execution."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inngest_testkit import HistoryKind
+from inngest_testkit.testing.strategies import events, events_for, function_sets, step_outcomes
+
+from .profile import law
+from .worlds import TAIL, Scenario, World
+
+
+class Fault(Exception):
+    """The worker is lost."""
+
+
+class CountingGate:
+    """Lets everything pass and writes the operations down; loses the worker at one of them once it is armed."""
+
+    def __init__(self, at=None, *, after=False):
+        self.at, self.after, self.operations, self.armed = at, after, [], False
+
+    async def pass_through(self, store, operation, call):
+        if not self.armed:
+            return await call()
+        hit = len(self.operations) == self.at
+        self.operations.append(f"{store}.{operation}")
+        if hit and not self.after:
+            raise Fault
+        result = await call()
+        if hit:
+            raise Fault
+        return result
+
+
+@st.composite
+def distant_scenarios(draw):
+    """Waits of hours, and events at minutes of their own, so that a delay of leases changes no order."""
+    functions = draw(function_sets(max_functions=2, max_steps=4, waits=("2h", "1d"), ttls=("3h", "1d")))
+    outcomes = draw(step_outcomes(*functions, takes=("2s",), retry_after=("3s",)))
+    awaited = sorted({entry.event for f in functions for step in f.steps for entry in step.after if entry.event})
+    first = st.one_of(*map(events_for, functions))
+    later = st.one_of(*([events(name=st.sampled_from(awaited))] if awaited else []), first)
+    hours = [0, *sorted(draw(st.lists(st.sampled_from([0, 1, 3, 5, 26]), max_size=3)))]
+    moments = [timedelta(hours=hour, minutes=7 * index) for index, hour in enumerate(hours)]
+    script = [(moment, draw(first if index == 0 else later)) for index, moment in enumerate(moments)]
+    return draw(st.builds(Scenario, st.just(functions), st.just(script), st.just(outcomes)))
+
+
+class Played:
+    """A scenario played with a fault; after it, time goes on as in the script."""
+
+    def __init__(self, scenario, gate):
+        self.gate = gate
+        self.world = World(scenario, options={"gate": gate})
+        self.engine = self.world.engine
+        self.start = self.engine.now
+        gate.armed = True
+        self.lost = False
+        for index, (moment, event) in enumerate(scenario.script):
+            self.until(moment)
+            self.send(event, f"event-{index}")
+        self.until(TAIL)
+
+    def until(self, moment):
+        while self.engine.now < self.start + moment:
+            try:
+                self.engine.advance(self.start + moment - self.engine.now)
+            except Fault:
+                self.lost = True
+
+    def send(self, event, event_id):
+        parts = event.to_dict()
+        try:
+            self.engine.send(parts["name"], parts["data"], id=event_id)
+        except Fault:
+            self.lost = True
+            if self.gate.operations[-1] == "events.publish" and not self.gate.after:
+                # Nothing was taken, so the sender sends again.
+                self.engine.send(parts["name"], parts["data"], id=event_id)
+
+    @property
+    def stored(self):
+        """What the state store tells of each run, without times."""
+        found = {}
+        for record in self.world.state._runs.values():
+            state = record.snapshot()
+            key = (state.run.function_id, state.run.event.value["id"])
+            assert key not in found, f"two runs of {key}"
+            taken = [e.data["edge"] for e in record.history if e.kind in (HistoryKind.EDGE_TAKEN, HistoryKind.PAUSE_SAVED)]
+            outputs = {step: output.value for step, output in state.outputs.items()}
+            found[key] = {"status": state.status, "outputs": outputs, "failed": sorted(state.failed), "edges": sorted(taken)}
+        return found
+
+    @property
+    def seen(self):
+        """What the views tell of each run, without times."""
+        found = {}
+        for run in self.engine.runs():
+            steps = {step.id: (step.status, step.output, len(step.attempts)) for step in run.steps.values()}
+            found[run.function_id, run.events[0].id] = {"status": run.status, "steps": steps, "error": run.error, "waiting": run.waiting}
+        return found
+
+
+@st.composite
+def crashes(draw):
+    scenario = draw(distant_scenarios())
+    gate = CountingGate()
+    sound = Played(scenario, gate)
+    at = draw(st.integers(0, len(gate.operations) - 1))
+    return scenario, sound, at, draw(st.booleans())
+
+
+@law(examples=150)
+@given(crashes())
+def test_a_crash_changes_nothing_that_is_stored(crash):
+    """After a crash at any operation the runs end as without it: status, outputs, failed steps, edges."""
+    scenario, sound, at, after = crash
+    hurt = Played(scenario, CountingGate(at, after=after))
+    assert hurt.lost, "the fault was not met"
+    assert hurt.stored == sound.stored
+    assert hurt.world.pauses == []
+    assert hurt.engine.queue.pending == ()
+
+
+@law(examples=150)
+@given(crashes())
+def test_a_crash_does_not_show_in_the_views(crash):
+    """After a crash at any operation the views of the runs tell the same: status, steps, outputs, attempts."""
+    scenario, sound, at, after = crash
+    hurt = Played(scenario, CountingGate(at, after=after))
+    assert hurt.seen == sound.seen
+    assert [e.name for e in hurt.engine.events()] == [e.name for e in sound.engine.events()]
