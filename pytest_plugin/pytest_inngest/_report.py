@@ -81,32 +81,34 @@ def timeline(run: Run) -> str:
 
 
 def _started_nothing(engine: Engine | AsyncEngine, *, complete: bool) -> list[str]:
-    """Return the part on events that started no run and ended no wait.
+    """Return the part on events that started no run and ended no wait, in the order in which they came.
 
     Where runs have been dropped (not `complete`), an event that seems unmatched may have been theirs.
     """
     journal = core_of(engine).journal
-    names = {event.id: event.name for event in journal.events}
-    lines = [line for entry in journal.engine if (line := _reason(entry, names))]
-    explained = {entry.data["event_id"] for entry in journal.engine if _reason(entry, names)}
-    if complete:
-        taken = explained | _taken(engine)
-        lines += [_unmatched(engine, event) for event in journal.events if event.id not in taken]
+    reasons: dict[str | None, list[str]] = {}
+    for entry in journal.engine:
+        reason = _reason(entry)
+        if reason:
+            reasons.setdefault(entry.data["event_id"], []).append(reason)
+    taken = _taken(engine)
+    lines = []
+    for event_id, event in {event.id: event for event in journal.events}.items():
+        if complete and event_id not in taken and event_id not in reasons:
+            reasons[event_id] = [_unmatched(engine, event)]
+        lines += [f"  {event.name} ({event_id}): {reason}" for reason in reasons.get(event_id, ())]
     if not lines:
         return []
     more = [f"  … and {len(lines) - _MOST_EVENTS} more"] if len(lines) > _MOST_EVENTS else []
     return ["\n".join(["events that started nothing:", *lines[:_MOST_EVENTS], *more])]
 
 
-def _reason(entry: HistoryEntry, names: dict[str | None, str]) -> str:
+def _reason(entry: HistoryEntry) -> str:
     data = entry.data
-    name = names.get(data.get("event_id"), "")
     if entry.kind.value == "event.skipped":
-        return _line(
-            name, data["event_id"], f"function {data['function_id']!r}: {data['reason']}, see run {data['run_id']}"
-        )
+        return f"function {data['function_id']!r}: {data['reason']}, see run {data['run_id']}"
     if entry.kind.value == "trigger.failed":
-        return _line(name, data["event_id"], f"function {data['function_id']!r}: {data['trigger']}: {data['error']}")
+        return f"function {data['function_id']!r}: {data['trigger']}: {data['error']}"
     return ""
 
 
@@ -124,12 +126,8 @@ def _unmatched(engine: Engine | AsyncEngine, event: Event) -> str:
 
     names = [trigger.event for function in engine.functions for trigger in function.triggers if trigger.event]
     if event.name in names:
-        return _line(event.name, event.id, f"no trigger's condition was true for {_short(dict(event.data))}")
-    return _line(event.name, event.id, "no trigger has this name" + suggestion(event.name, names, label="triggers"))
-
-
-def _line(name: str, event_id: str | None, reason: str) -> str:
-    return f"  {name} ({event_id}): {reason}"
+        return f"no trigger's condition was true for {_short(dict(event.data))}"
+    return "no trigger has this name" + suggestion(event.name, names, label="triggers")
 
 
 def _short(value: object) -> str:

@@ -6,16 +6,16 @@ import textwrap
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from pytest_inngest import _checks, _report
 
-# Imported here once: pytester forgets, after each inner run, what only that run has imported.
-import inngest_testkit  # noqa: F401
-import pytest_inngest._checks
-import pytest_inngest._report  # noqa: F401
+import inngest_testkit
+
+# Imported once, here: pytester forgets, after each inner run, what only that run has imported.
+__all__ = ["_checks", "_report", "inngest_testkit"]
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest import Pytester, RunResult
 
 _FUNCTIONS = '''
     import pytest
@@ -38,24 +38,24 @@ class Inner(Protocol):
 
     def __call__(
         self, tests: str | None, *args: str, apart: bool = False, plugins: Sequence[str] = ()
-    ) -> RunResult: ...
+    ) -> pytest.RunResult: ...
 
 
 @pytest.fixture
-def inner(pytester: Pytester, monkeypatch) -> Inner:
+def inner(pytester: pytest.Pytester, monkeypatch) -> Inner:
     """Run `tests` (a module that has `signup()` and `PRO`; None: what is there) with arguments.
 
     Ours is the only plugin, but for those named. `apart` takes a process for it.
     """
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
-    def run(tests: str | None, *args: str, apart: bool = False, plugins: Sequence[str] = ()) -> RunResult:
+    def run(tests: str | None, *args: str, apart: bool = False, plugins: Sequence[str] = ()) -> pytest.RunResult:
         if tests is not None:
             pytester.makepyfile(functions=textwrap.dedent(_FUNCTIONS))
             module = "import pytest\nfrom functions import PRO, broken, signup\n" + textwrap.dedent(tests)
             pytester.makepyfile(test_inner=module)
         how = pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess
         named = [part for plugin in ("pytest_inngest.plugin", *plugins) for part in ("-p", plugin)]
-        return how(*named, "-p", "no:cacheprovider", *args)
+        return how(*named, "-p", "no:cacheprovider", "-Wdefault", *args)
 
     return run

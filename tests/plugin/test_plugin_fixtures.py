@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest import Pytester
+import pytest
 
 if TYPE_CHECKING:
-    from pytest import Pytester
-
     from tests.plugin.conftest import Inner
 
 
@@ -121,7 +119,7 @@ _SEEDS = """
 """
 
 
-def test_a_seed_belongs_to_its_test(inner: Inner, pytester: Pytester, monkeypatch):
+def test_a_seed_belongs_to_its_test(inner: Inner, pytester: pytest.Pytester, monkeypatch):
     """Each test has a seed of its own, the same whatever else runs, from wherever pytest is started."""
     pytester.makeini("[pytest]")
     all_of_them = seeds(inner(_SEEDS, "-s"))

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest import Pytester
-
     from tests.plugin.conftest import Inner
 
 
@@ -72,9 +70,10 @@ def test_the_closest_marker_wins_key_by_key(inner: Inner):
     result.assert_outcomes(passed=2)
 
 
-def test_functions_are_found_beside_the_test_and_in_rootdir(inner: Inner, pytester: Pytester):
+def test_functions_are_found_beside_the_test_and_in_rootdir(inner: Inner, pytester: pytest.Pytester):
     """A path is looked for in the test's folder first, then in rootdir; paths and objects may be mixed."""
     pytester.makeini("[pytest]")
+    pytester.syspathinsert()
     for path, function_id in [
         ("there/inngest.json", "in-root"),
         ("sub/there/inngest.json", "beside"),

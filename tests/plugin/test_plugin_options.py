@@ -9,8 +9,6 @@ import pytest
 from tests.plugin.test_plugin_marker import document
 
 if TYPE_CHECKING:
-    from pytest import Pytester
-
     from tests.plugin.conftest import Inner
 
 
@@ -19,7 +17,7 @@ def test_the_plugin_is_installed(pytestconfig: pytest.Config):
     assert pytestconfig.pluginmanager.get_plugin("inngest").__name__ == "pytest_inngest.plugin"
 
 
-def test_every_engine_has_the_functions_of_the_ini_file(inner: Inner, pytester: Pytester, monkeypatch):
+def test_every_engine_has_the_functions_of_the_ini_file(inner: Inner, pytester: pytest.Pytester, monkeypatch):
     """Paths are relative to rootdir, wherever pytest is started; a marker adds to them, or replaces one by its id."""
     pytester.makeini("[pytest]\ninngest_functions =\n    flows\n    more/inngest.json\n")
     for folder in ("flows/a", "flows/b", "more"):
@@ -44,7 +42,7 @@ def test_every_engine_has_the_functions_of_the_ini_file(inner: Inner, pytester: 
     inner(None, "..").assert_outcomes(passed=2)
 
 
-def test_functions_that_are_invalid_fail_the_tests_with_an_engine(inner: Inner, pytester: Pytester):
+def test_functions_that_are_invalid_fail_the_tests_with_an_engine(inner: Inner, pytester: pytest.Pytester):
     """The error names the option and every problem; a test without an engine is not concerned."""
     pytester.makeini("[pytest]\ninngest_functions = inngest.json")
     (pytester.path / "inngest.json").write_text("{}")
@@ -53,7 +51,7 @@ def test_functions_that_are_invalid_fail_the_tests_with_an_engine(inner: Inner, 
     result.stdout.fnmatch_lines(["*test_it: ini option inngest_functions: * the functions, nothing was loaded:"])
 
 
-def test_start_and_seed_of_the_session(inner: Inner, pytester: Pytester):
+def test_start_and_seed_of_the_session(inner: Inner, pytester: pytest.Pytester):
     """Of seeds, the marker's beats the flag's, that beats the ini file's."""
     pytester.makeini("[pytest]\ninngest_start = 2023-05-01T00:00:00Z\ninngest_seed = night")
     tests = """
@@ -84,7 +82,7 @@ def test_start_and_seed_of_the_session(inner: Inner, pytester: Pytester):
         ("inngest_functions = nowhere", "inngest_functions: there is no file or folder '*nowhere'; *rootdir*"),
     ],
 )
-def test_a_bad_value_ends_the_session_at_its_start(inner: Inner, pytester: Pytester, line: str, message: str):
+def test_a_bad_value_ends_the_session_at_its_start(inner: Inner, pytester: pytest.Pytester, line: str, message: str):
     """The usage error names the option and what is allowed."""
     pytester.makeini(f"[pytest]\n{line}")
     result = inner("def test_it(): ...")
