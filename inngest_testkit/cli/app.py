@@ -63,6 +63,7 @@ app = typer.Typer(
 PathArgument = Annotated[
     Path,
     typer.Argument(
+        metavar="PATH",
         show_default=False,
         help="A folder (every inngest.json and inngest.cue below it), or one such file.",
     ),

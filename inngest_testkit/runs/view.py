@@ -149,6 +149,7 @@ class Steps(Mapping[str, StepRecord]):
         return self._run._replay.steps  # noqa: SLF001 - two halves of one view
 
     def __getitem__(self, key: str | tuple[str, int]) -> StepRecord:
+        __tracebackhide__ = True
         step, occurrence = key if isinstance(key, tuple) else (key, 0)
         record: StepRecord | None = self.get(step)
         if record is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from inngest_testkit.testing._extra import st
@@ -22,6 +23,7 @@ _AWAITED = ("async", "data")
 _OPERATORS = {"n": ("==", "!=", "<", ">="), "flag": ("==", "!="), "kind": ("==", "!=")}
 
 
+@lru_cache(1024)
 def conditions(*steps: str, response: bool = False) -> SearchStrategy[Condition]:
     """Generate conditions over the event's data, the outputs of `steps`, and (with `response`) the parent's output.
 
@@ -30,6 +32,7 @@ def conditions(*steps: str, response: bool = False) -> SearchStrategy[Condition]
     return _over(_comparisons([*_roots(steps), *([("response",)] if response else [])]))
 
 
+@lru_cache(1024)
 def matches(*steps: str) -> SearchStrategy[Condition]:
     """Generate conditions over the event that arrives (`async`) as well as what `conditions` reads."""
     return _over([*_same_field(), *_comparisons([_AWAITED, *_roots(steps)])])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from inngest_testkit.testing._extra import st
@@ -33,6 +34,7 @@ def json_objects(*, max_leaves: int = 10) -> SearchStrategy[dict[str, JsonValue]
     return st.dictionaries(st.text(max_size=8), json_values(max_leaves=max_leaves), max_size=4)
 
 
+@cache
 def known_objects() -> SearchStrategy[dict[str, JsonValue]]:
     """Generate small objects with the fields that generated conditions read: `n`, `flag` and `kind`."""
     return st.fixed_dictionaries({name: st.sampled_from(values) for name, values in KNOWN.items()})

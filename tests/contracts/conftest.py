@@ -13,7 +13,7 @@ def failing_checks():
     def failing(contract, store):
         class Checked(contract):
             __test__ = False
-            patience = 0.2
+            patience = 0.1
 
             async def make_store(self):
                 return store()

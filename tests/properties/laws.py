@@ -33,9 +33,7 @@ def steps_complete_once(world):
         completed = Counter(entry.step for entry in run.history if entry.kind is HistoryKind.STEP_COMPLETED)
         assert all(count == 1 for count in completed.values()), completed
         for step in world.function_of(run).steps:
-            attempts = [
-                e.attempt for e in run.history if e.kind is HistoryKind.STEP_STARTED and e.step == step.id
-            ]
+            attempts = [e.attempt for e in run.history if e.kind is HistoryKind.STEP_STARTED and e.step == step.id]
             assert attempts == list(range(len(attempts))), f"attempts of {step.id}: {attempts}"
             assert len(attempts) <= 3
 

@@ -91,9 +91,18 @@ class Played:
             state = record.snapshot()
             key = (state.run.function_id, state.run.event.value["id"])
             assert key not in found, f"two runs of {key}"
-            taken = [e.data["edge"] for e in record.history if e.kind in (HistoryKind.EDGE_TAKEN, HistoryKind.PAUSE_SAVED)]
+            taken = [
+                e.data["edge"] for e in record.history if e.kind in (HistoryKind.EDGE_TAKEN, HistoryKind.PAUSE_SAVED)
+            ]
             outputs = {step: output.value for step, output in state.outputs.items()}
-            found[key] = {"status": state.status, "outputs": outputs, "failed": sorted(state.failed), "edges": sorted(taken)}
+            completed = sorted(e.step for e in record.history if e.kind is HistoryKind.STEP_COMPLETED)
+            found[key] = {
+                "status": state.status,
+                "completed": completed,
+                "outputs": outputs,
+                "failed": sorted(state.failed),
+                "edges": sorted(taken),
+            }
         return found
 
     @property
@@ -102,7 +111,12 @@ class Played:
         found = {}
         for run in self.engine.runs():
             steps = {step.id: (step.status, step.output, len(step.attempts)) for step in run.steps.values()}
-            found[run.function_id, run.events[0].id] = {"status": run.status, "steps": steps, "error": run.error, "waiting": run.waiting}
+            found[run.function_id, run.events[0].id] = {
+                "status": run.status,
+                "steps": steps,
+                "error": run.error,
+                "waiting": run.waiting,
+            }
         return found
 
 

@@ -160,13 +160,13 @@ def statuses_are_errors(behaviour: Behaviour) -> Behaviour:
 
 def server_error_is_retried(behaviour: Behaviour) -> Behaviour:
     first = behaviour.call("a")
-    output = {"body": {"ok": True}, "status": 200}
-    behaviour = behaviour.moved(
-        10, lambda one: is_of(one, "b") or (is_of(one, "a") and one is not first)
-    ).change_outputs(lambda call, outputs: {"a": output} if call.step == "b" else outputs)
     second = replace(first, at=first.at + 9.99)  # before its child
+    output = {"body": {"ok": True}, "status": 200}
+    behaviour = behaviour.moved(10, lambda one: is_of(one, "b") or (is_of(one, "a") and one is not first))
+    behaviour = behaviour.change_outputs(lambda call, outputs: {"a": output} if call.step == "b" else outputs)
     succeeded = Fact("output", 0, f"a {canonical(output)}", second.at)
-    return behaviour.without_facts("output", "a").with_calls(second).with_facts(succeeded, *tried("a", first.at))
+    behaviour = behaviour.without_facts("output", "a").with_calls(second)
+    return behaviour.with_facts(succeeded, *tried("a", first.at))
 
 
 def redirect_without_target_fails(behaviour: Behaviour) -> Behaviour:

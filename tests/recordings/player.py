@@ -188,6 +188,17 @@ def _shortened(value: Any) -> Any:
 # -- facts
 
 
+def _as_logged(value: Any) -> Any:
+    """Write a value as the log does: long texts shortened, and no fraction where there is none."""
+    if isinstance(value, dict):
+        return {key: _as_logged(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_as_logged(inner) for inner in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return _shortened(value)
+
+
 def _fact(entry: HistoryEntry, names: dict[str | None, str]) -> list[tuple[str, str, float | None]]:
     """Say an entry of the history as the server's log would."""
     data = entry.data
@@ -199,7 +210,7 @@ def _fact(entry: HistoryEntry, names: dict[str | None, str]) -> list[tuple[str, 
             return [("visited again", str(entry.step), None)]
         case HistoryKind.STEP_COMPLETED:
             output: Json = data["output"]
-            return [("output", f"{entry.step} {canonical(_shortened(output.value))}", None)]
+            return [("output", f"{entry.step} {canonical(_as_logged(output.value))}", None)]
         case HistoryKind.STEP_FAILED:
             return _failed(entry)
         case HistoryKind.PAUSE_RESUMED:
