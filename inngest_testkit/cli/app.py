@@ -25,7 +25,7 @@ EXAMPLES = {
         f"""{NAME} run functions/ --event '{{"name": "order/placed"}}' \\
       --mock charge='{{"paid": true}}'""",
         f"""{NAME} run functions/ --mock 'payment/charge=!card declined'""",
-        f"{NAME} run functions/ --event @events.json --start 2025-06-01T09:00:00Z",
+        f"{NAME} run functions/ --event @event.json --start 2025-06-01T09:00Z",
     ),
     "graph": (
         f"{NAME} graph functions/",
@@ -37,12 +37,12 @@ _STATUS = """\b
 Exit status:
   0  all runs were completed, or only wait for something after --until
   1  a run failed
-  2  nothing was run: the functions, an event or an option are wrong"""
+  2  the functions, an event or an option are wrong; stderr says how"""
 
 _GRAPH_STATUS = """\b
 Exit status:
   0  every function was drawn
-  2  the functions or an option are wrong"""
+  2  the functions or an option are wrong; stderr says how"""
 
 
 def _epilog(status: str, *commands: str) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inngest_testkit.errors import EventError, ExpressionError, MissingExtraError, TestkitError
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MadeEvent", "make_events"]
 
-_TRIES, _TRIES_FOR_CONDITION = 8, 200
+_TRIES, _TRIES_FOR_CONDITION = 8, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,6 @@ def _generated(trigger: Trigger, seed: int, now: datetime) -> Event:
 
     strategy = events_for(trigger)
     import hypothesis
-    from hypothesis import configuration
 
     count = _TRIES_FOR_CONDITION if trigger.expression else 1 if seed == 0 else _TRIES
     found: list[Event] = []
@@ -94,17 +96,40 @@ def _generated(trigger: Trigger, seed: int, now: datetime) -> Event:
     def draw(event: Event) -> None:
         found.append(event)
 
-    with tempfile.TemporaryDirectory(prefix="inngest-testkit-") as folder:
-        # Hypothesis keeps tables of characters on disk; not in the folder of whoever runs the command.
-        configuration.set_hypothesis_home_dir(folder)
+    with _kept_elsewhere():
         try:
             draw()
         except hypothesis.errors.HypothesisException as error:
             raise EventError(f"{type(error).__name__}: {error}") from None
-        finally:
-            configuration.set_hypothesis_home_dir(None)
     fitting = [event for event in found if _is_true(trigger.expression, event, now)] or found
     return fitting[0] if seed == 0 else fitting[-1]
+
+
+@contextmanager
+def _kept_elsewhere() -> Iterator[None]:
+    """Let hypothesis keep its tables of characters (seconds of work) with the user, not in the working folder."""
+    from hypothesis import configuration
+
+    if os.environ.get("HYPOTHESIS_STORAGE_DIRECTORY"):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="inngest-testkit-") as fallback:
+        configuration.set_hypothesis_home_dir(_cache_folder() or fallback)
+        try:
+            yield
+        finally:
+            configuration.set_hypothesis_home_dir(None)
+
+
+def _cache_folder() -> Path | None:
+    """Return the user's folder for caches; None when there is none that can be written."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    try:
+        folder = (Path(base) if base else Path.home() / ".cache") / "inngest-testkit" / "hypothesis"
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return None
+    return folder if os.access(folder, os.W_OK) else None
 
 
 def _is_true(expression: str | None, event: Event, now: datetime) -> bool:

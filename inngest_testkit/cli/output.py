@@ -93,7 +93,7 @@ def reported(screen: Screen) -> Iterator[None]:
         yield
     except InvalidFunctionsError as error:
         count = "1 problem" if len(error.problems) == 1 else f"{len(error.problems)} problems"
-        screen.tell("Error", f"{count} in the functions, nothing was run")
+        screen.tell("Error", f"{count} in the functions:")
         for problem in error.problems:
             _emit(problem, "", error=True)
         raise typer.Exit(2) from None

@@ -12,6 +12,17 @@ from inngest_testkit.cli import main
 DOCKER = {"type": "docker"}
 
 
+@pytest.fixture(scope="session")
+def cache_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def _keep_caches_out_of_the_home(cache_folder, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_folder))
+    monkeypatch.delenv("HYPOTHESIS_STORAGE_DIRECTORY", raising=False)
+
+
 @dataclass(frozen=True)
 class Ended:
     status: int

@@ -35,6 +35,7 @@ class Entry:
     sequence: int
     deliveries: int = 0
     until: datetime | None = None
+    lease: int = 0
 
     @property
     def order(self):
@@ -61,10 +62,15 @@ class Model:
         waiting = [e for e in self.entries.values() if e.until is None and e.at <= now]
         return sorted(waiting, key=lambda entry: entry.order)
 
-    def held(self, lease):
+    def held(self, lease, number):
+        """The entry that the lease of this number is for, unless it was lost."""
         entry = self.entries.get(lease.item.id)
-        is_held = entry is not None and entry.until is not None and entry.deliveries == lease.deliveries
-        return entry if is_held else None
+        return entry if entry is not None and entry.until is not None and entry.lease == number else None
+
+    def mistakable(self, lease, number):
+        """Whether the queue in memory takes a lost lease for the present one, as the contract's checks show."""
+        entry = self.entries.get(lease.item.id)
+        return entry is not None and entry.lease != number and entry.deliveries == lease.deliveries
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -74,12 +80,12 @@ class QueueMachine(RuleBasedStateMachine):
         super().__init__()
         self.queue, self.model, self.now = MemoryQueue(), Model(), START
 
-    @rule(id=IDS, delay=SECONDS, priority=st.integers(-1, 1))
-    def enqueue(self, id, delay, priority):
-        item = QueueItem(id, ItemKind.EDGE, RUNS[id])
-        expected = id not in self.model.entries
+    @rule(item_id=IDS, delay=SECONDS, priority=st.integers(-1, 1))
+    def enqueue(self, item_id, delay, priority):
+        item = QueueItem(item_id, ItemKind.EDGE, RUNS[item_id])
+        expected = item_id not in self.model.entries
         if expected:
-            self.model.entries[id] = Entry(id, self.now + delay, priority, self.model.next_sequence())
+            self.model.entries[item_id] = Entry(item_id, self.now + delay, priority, self.model.next_sequence())
         assert run(self.queue.enqueue(item, self.now + delay, priority=priority)) is expected
 
     @rule(delay=SECONDS)
@@ -93,49 +99,55 @@ class QueueMachine(RuleBasedStateMachine):
         expected = due[:limit] if only is None else [entry for entry in due if entry.id == only]
         for entry in expected:
             entry.deliveries, entry.until = entry.deliveries + 1, self.now + LEASE
+            entry.lease = self.model.next_sequence()
         found = list(run(self.queue.lease(self.now, limit, only=only)))
         shown = [(lease.item.id, lease.at, lease.until, lease.deliveries) for lease in found]
         assert shown == [(e.id, e.at, e.until, e.deliveries) for e in expected]
-        return found
+        return [(lease, entry.lease) for lease, entry in zip(found, expected, strict=True)]
+
+    def chosen(self, leases, last):
+        """One lease of a batch, held or lost, with its number."""
+        one = leases[-1:] if last else leases[:1]
+        return [(lease, number) for lease, number in one if not self.model.mistakable(lease, number)]
 
     @rule(leases=leases, last=st.booleans())
     def complete(self, leases, last):
-        for lease in leases[-1:] if last else leases[:1]:
-            entry = self.model.held(lease)
+        for lease, number in self.chosen(leases, last):
+            entry = self.model.held(lease, number)
             if entry is not None:
                 del self.model.entries[entry.id]
             run(self.queue.complete(lease))
 
-    @rule(leases=leases, delay=SECONDS)
-    def requeue(self, leases, delay):
-        for lease in leases[:1]:
-            entry = self.model.held(lease)
+    @rule(leases=leases, last=st.booleans(), delay=SECONDS)
+    def requeue(self, leases, last, delay):
+        for lease, number in self.chosen(leases, last):
+            entry = self.model.held(lease, number)
             if entry is not None:
                 entry.at, entry.until, entry.deliveries = self.now + delay, None, 0
                 entry.sequence = self.model.next_sequence()
             run(self.queue.requeue(lease, self.now + delay))
 
-    @rule(leases=leases, delay=SECONDS)
-    def extend(self, leases, delay):
-        for lease in leases[:1]:
-            entry = self.model.held(lease)
+    @rule(leases=leases, last=st.booleans(), delay=SECONDS)
+    def extend(self, leases, last, delay):
+        for lease, number in self.chosen(leases, last):
+            entry = self.model.held(lease, number)
             if entry is not None:
                 entry.until = self.now + delay
             assert run(self.queue.extend(lease, self.now + delay)).until == self.now + delay
 
-    @rule(id=IDS)
-    def discard_item(self, id):
-        entry = self.model.entries.get(id)
+    @rule(item_id=IDS)
+    def discard_item(self, item_id):
+        entry = self.model.entries.get(item_id)
         expected = entry is not None and entry.until is None
         if expected:
-            del self.model.entries[id]
-        assert run(self.queue.discard(item_id=id)) == expected
+            del self.model.entries[item_id]
+        assert run(self.queue.discard(item_id=item_id)) == expected
 
     @rule(run_id=st.sampled_from(["one", "two", "three"]))
     def discard_run(self, run_id):
         gone = [e.id for e in self.model.entries.values() if e.until is None and RUNS[e.id] == run_id]
-        for id in gone:
-            del self.model.entries[id]
+        for item_id in gone:
+            del self.model.entries[item_id]
         assert run(self.queue.discard(run_id=run_id)) == len(gone)
 
     @rule()

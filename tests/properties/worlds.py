@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
@@ -23,9 +23,10 @@ NOTHING = StepOutcomes({})
 class Scenario:
     """Functions, the events that arrive, and what becomes of the steps."""
 
-    functions: list
+    functions: tuple
     script: list
     outcomes: StepOutcomes = NOTHING
+    start = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 @st.composite

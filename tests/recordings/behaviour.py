@@ -61,6 +61,8 @@ class Behaviour:
     calls: tuple[Call, ...] = ()
     facts: tuple[Fact, ...] | None = ()
     ordered: bool = True
+    #: Runs that are not over although they wait for nothing.
+    stuck: tuple[int, ...] = ()
     #: Step ids by (workflow id, last part of the URL), with the ids of the parents.
     parents: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 

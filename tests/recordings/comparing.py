@@ -40,6 +40,7 @@ def differences(expected: Behaviour, actual: Behaviour) -> list[str]:
     if expected.facts is not None:
         found += _facts(expected.facts, actual.facts or (), runs)
     found += _orphans(actual)
+    found += [f"run {number} is not over and waits for nothing" for number in actual.stuck]
     return found
 
 

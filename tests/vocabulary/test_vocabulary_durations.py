@@ -178,6 +178,7 @@ def test_parts_add_up(sign, parts):
 def test_any_text_is_read_or_refused(text):
     """No text makes anything but a timedelta or a DurationError."""
     try:
-        assert isinstance(parse_duration(text), timedelta)
-    except DurationError as error:
-        assert error.text == text
+        found = parse_duration(text)
+    except DurationError:
+        return
+    assert isinstance(found, timedelta)
