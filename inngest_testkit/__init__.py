@@ -7,6 +7,7 @@ from inngest_testkit.engine import AsyncEngine, Engine, Sent
 from inngest_testkit.errors import NonRetriableError, RetryAfterError, TestkitError
 from inngest_testkit.events import Event
 from inngest_testkit.functions.model import Function, Step, after, docker, http, on_cron, on_event
+from inngest_testkit.runner.runner import TriggerExpressionWarning
 from inngest_testkit.runs import HistoryKind, Run, RunStatus, StepStatus
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Step",
     "StepStatus",
     "TestkitError",
+    "TriggerExpressionWarning",
     "after",
     "docker",
     "http",

@@ -100,7 +100,7 @@ def _parse(text: str) -> Schedule:
     zone = _zone(text, zone_text.partition("=")[2]) if zone_text else UTC
     fields = rest.split()
     if len(fields) != 5:
-        raise CronError(text, f"it has {len(fields)} fields")
+        raise CronError(text, f"it has {len(fields)} field{'' if len(fields) == 1 else 's'}")
     for field, (name, pattern) in zip(fields, _FIELDS, strict=True):
         if not pattern.fullmatch(field):
             raise CronError(text, f"{field!r} is no {name}")

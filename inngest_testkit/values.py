@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TypeAlias
 
 from pydantic_core import PydanticSerializationError, from_json, to_jsonable_python
@@ -99,7 +100,8 @@ def _as_doubles(value: JsonValue) -> JsonValue:
         return [_as_doubles(v) for v in value]
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _EXACT:
         try:
-            return int(float(value))
+            # As the servers write a 64-bit float: its shortest digits, then zeros.
+            return int(Decimal(repr(float(value))))
         except OverflowError:
             return value
     return value

@@ -19,7 +19,7 @@ import typer
 from inngest_testkit.durations import format_duration
 from inngest_testkit.errors import InvalidFunctionsError, TestkitError
 from inngest_testkit.runs import RunStatus
-from inngest_testkit.runs.timeline import Row, rows, title
+from inngest_testkit.runs.timeline import STYLES, Row, rows, title
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Screen", "print_run", "reported", "runs_to_json", "summary"]
 
-_STYLES = {"ok": "green", "retry": "yellow", "failed": "red", "waits": "cyan", "skipped": "dim", "run": "bold"}
 _NARROWEST = 24
 _MARK = {"Error": "bold red", "Warning": "yellow", "Note": "cyan", "Hint": "cyan"}
 
@@ -108,7 +107,7 @@ def print_run(run: Run, screen: Screen) -> None:
         screen.write(line, "bold")
     table = rows(run)
     for line, kind in _table(table, screen.width):
-        screen.write(line, _STYLES.get(kind, ""))
+        screen.write(line, STYLES.get(kind, ""))
     # What is missing is told by a hint.
     cut = run.error is not None and not any(_flat(str(run.error)) in row.outcome for row in table)
     if run.error is not None and cut and run.error.name != "MissingDriverError":

@@ -17,7 +17,6 @@ from inngest_testkit.engine import Engine
 from inngest_testkit.errors import (
     DurationError,
     EventError,
-    NotFoundError,
     RunawayError,
     RunIncompleteError,
     SetupError,
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from inngest_testkit.cli.inputs import StepMock
     from inngest_testkit.cli.output import Screen
     from inngest_testkit.drivers.mock import Mock
-    from inngest_testkit.engine import Sent
     from inngest_testkit.events import Event
     from inngest_testkit.functions.model import Function, Runtime
     from inngest_testkit.runs import Run
@@ -171,18 +169,11 @@ def _send(engine: Engine, batches: Sequence[list[Event]], functions: Sequence[Fu
     for batch in batches:
         sent = engine.send(batch)
         if not sent.runs and any(event.name in names for event in batch):
-            reasons.append(_why_nothing(sent))
+            reasons.append(sent.why_nothing)
     if reasons and not engine.runs() and not _scheduled(functions):
         raise EventError(f"no run was started: {reasons[0]}. Give another event with --event")
     for reason in reasons:
         screen.tell("Warning", f"an event started nothing: {reason}")
-
-
-def _why_nothing(sent: Sent) -> str:
-    try:
-        return f"it started run {sent.run.id}"
-    except NotFoundError as error:
-        return str(error).partition(": ")[2]
 
 
 def _scheduled(functions: Sequence[Function]) -> list[str]:

@@ -6,6 +6,8 @@ Source: recordings/dag README, "HTTP steps"; statuses by DESIGN's rule that a st
 from __future__ import annotations
 
 import json
+from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
@@ -16,6 +18,8 @@ from inngest_testkit.runs.model import ErrorInfo
 from inngest_testkit.values import JsonValue, encode
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 __all__ = ["ANSWER_LIMIT", "TIMEOUT_S", "HttpDriver"]
@@ -25,6 +29,8 @@ ANSWER_LIMIT = 1 << 20
 #: Seconds (of real time) without an answer before an attempt has failed.
 TIMEOUT_S = 900.0
 _REDIRECTS = 10
+# From here on the server writes numbers with an exponent.
+_PLAIN_BELOW = 1e21
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
@@ -53,7 +59,9 @@ class HttpDriver:
         runtime = request.action.runtime
         assert isinstance(runtime, HttpRuntime)  # noqa: S101 - the registry of drivers goes by runtime
         if self._client is None:
-            self._client = httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=True, max_redirects=_REDIRECTS)
+            self._client = httpx.AsyncClient(
+                verify=_tls(), timeout=TIMEOUT_S, follow_redirects=True, max_redirects=_REDIRECTS
+            )
         try:
             async with self._client.stream(
                 "POST", runtime.url, content=_body(request), headers={"Content-Type": "application/json"}
@@ -77,8 +85,27 @@ def _body(request: StepRequest) -> bytes:
         "steps": {step: output.value for step, output in request.outputs.items()},
     }
     # Keys sorted, no white space, and the characters that HTML minds escaped.
-    text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(_whole_numbers(body), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.translate(_ESCAPES).encode()
+
+
+def _whole_numbers(value: JsonValue) -> JsonValue:
+    """Write a float without a fraction as the server does, as a whole number: 1.0 as 1."""
+    if isinstance(value, dict):
+        return {key: _whole_numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_whole_numbers(inner) for inner in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < _PLAIN_BELOW:
+        return int(Decimal(repr(value)))
+    return value
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """One for all engines: it takes tens of milliseconds to make."""
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 async def _read(answer: httpx.Response) -> bytes:

@@ -40,6 +40,7 @@ from inngest_testkit.queue.memory import MemoryQueue
 from inngest_testkit.runner.runner import Runner
 from inngest_testkit.runs import HistoryEntry, Journal, Run, RunStatus
 from inngest_testkit.runs.model import HistoryKind
+from inngest_testkit.runs.replay import replay
 from inngest_testkit.state.memory import MemoryStateStore
 
 if TYPE_CHECKING:
@@ -316,7 +317,7 @@ class Core:
         if self._keep == "all":
             return
         if self._keep == "failed":
-            if Run(run_id, "", self.journal).status is RunStatus.COMPLETED:
+            if replay(run_id, self.journal.runs[run_id]).status is RunStatus.COMPLETED:
                 self._over.append(run_id)
         elif len(self.journal.finished) > self._keep:
             self._over.append(self.journal.finished.popleft())

@@ -24,12 +24,17 @@ class Sent:
     _why_nothing: Callable[[], str] = field(repr=False, compare=False)
 
     @property
+    def why_nothing(self) -> str:
+        """Why no run was started; empty when one was."""
+        return "" if self.runs else self._why_nothing()
+
+    @property
     def run(self) -> Run:
         """The one run that was started; raises `NotFoundError` when there are none or several."""
         if len(self.runs) == 1:
             return self.runs[0]
         if not self.runs:
-            raise NotFoundError("run", "of this send", reason=self._why_nothing())
+            raise NotFoundError("run", "of this send", reason=self.why_nothing)
         started = ", ".join(f"{run.function_id} ({run.id})" for run in self.runs)
         raise NotFoundError("single run", "of this send", reason=f"it started {len(self.runs)}: {started}; use .runs")
 

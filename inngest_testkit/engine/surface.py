@@ -85,6 +85,11 @@ class Surface:
         """The mocks that never answered."""
         return tuple(self._core.drivers.mocks.unused())
 
+    @property
+    def unobserved_failures(self) -> tuple[Run, ...]:
+        """The runs that failed and were not looked at since: neither their status nor their error."""
+        return tuple(self._core.run(run_id) for run_id in self._core.journal.unobserved_failures())
+
     def run(self, run_id: str) -> Run:
         """Return a run; raises `NotFoundError`."""
         return self._core.run(run_id)
@@ -106,7 +111,12 @@ class Surface:
     def __repr__(self) -> str:
         core = self._core
         runs, functions = len(core.journal.runs), len(core.plans)
-        return f"<{type(self).__name__} at {self.now:%Y-%m-%d %H:%M:%S}, {functions} functions, {runs} runs>"
+        what = f"{_count(functions, 'function')}, {_count(runs, 'run')}"
+        return f"<{type(self).__name__} at {self.now:%Y-%m-%d %H:%M:%S}, {what}>"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 class QueueView:

@@ -33,6 +33,9 @@ __all__ = ["Runner", "TriggerExpressionWarning"]
 class TriggerExpressionWarning(UserWarning):
     """A trigger's expression could not be evaluated for an event, so the function was not started."""
 
+    # So that a filter can name it as it is imported.
+    __module__ = "inngest_testkit"
+
 
 class Runner:
     """Matches events against pauses and triggers."""

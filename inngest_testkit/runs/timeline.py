@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from inngest_testkit.runs.model import HistoryEntry
     from inngest_testkit.runs.view import Run
 
-__all__ = ["Row", "render", "rows", "title"]
+__all__ = ["STYLES", "Row", "render", "rows", "title"]
 
 _WIDEST = 72
-_STYLES = {"ok": "green", "retry": "yellow", "failed": "red", "waits": "cyan", "skipped": "dim", "run": "bold"}
+STYLES = {"ok": "green", "retry": "yellow", "failed": "red", "waits": "cyan", "skipped": "dim", "run": "bold"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def _colored(lines: list[str], kinds: list[str]) -> str:
     console = Console(force_terminal=True, width=10_000, highlight=False)
     with console.capture() as capture:
         for line, kind in zip(lines, kinds, strict=True):
-            console.print(Text(line, style=_STYLES.get(kind, "")))
+            console.print(Text(line, style=STYLES.get(kind, "")))
     return capture.get().rstrip("\n")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from inngest_testkit import AsyncEngine, Function, RunStatus, Step, after, on_event
@@ -16,7 +17,7 @@ async def engine():
 
 async def test_sync_and_async_steps_run_in_the_callers_loop(engine):
     async def slow(event):
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         return event.data["n"] + 1
 
     steps = [Step("a", slow), Step("b", lambda steps: steps["a"] + 1, after=after("a", wait="3d"))]
@@ -32,7 +33,7 @@ async def test_calls_of_several_tasks_are_worked_one_after_the_other(engine):
 
     async def alone():
         active.append(1)
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         assert len(active) == 1
         active.pop()
 
@@ -55,4 +56,4 @@ async def test_the_whole_surface_is_there(engine, tmp_path):
     assert await engine.run_next() is None
     assert await engine.queue.clear() == 0
     assert engine.queue.pending == ()
-    assert repr(engine) == "<AsyncEngine at 2024-01-02 00:00:00, 1 functions, 2 runs>"
+    assert repr(engine) == "<AsyncEngine at 2024-01-02 00:00:00, 1 function, 2 runs>"

@@ -100,7 +100,7 @@ def test_representations_are_short(engine, story):
     assert repr(charge.attempts) == "(<Attempt 0 OSError: down>, <Attempt 1 ok>)"
     assert repr(charge.attempts[0].error) == "ErrorInfo('OSError: down')"
     assert repr(story.history[0]) == "<2024-01-01 00:00:00 run.created>"
-    assert repr(engine) == "<Engine at 2024-01-01 01:00:00, 1 functions, 1 runs>"
+    assert repr(engine) == "<Engine at 2024-01-01 01:00:00, 1 function, 1 run>"
 
 
 def test_records_do_not_change(story):

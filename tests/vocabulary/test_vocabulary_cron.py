@@ -198,7 +198,7 @@ def test_fires_move_forward():
         ("", "it has 0 fields"),
         ("* * * *", "it has 4 fields"),
         ("0 * * * * *", "it has 6 fields"),
-        ("@daily", "it has 1 fields"),
+        ("@daily", "it has 1 field."),
         ("@every 1h", "it has 2 fields"),
         ("TZ=Europe/Paris", "it has 0 fields"),
         ("TZ=Mars/Olympus * * * * *", "unknown time zone 'Mars/Olympus'"),
@@ -223,7 +223,7 @@ def test_fires_move_forward():
         ("* * * * MON#1", ""),
         (", * * * *", ""),
         ("1,,2 * * * *", ""),
-        ("soon", "it has 1 fields"),
+        ("soon", "it has 1 field."),
     ],
 )
 def test_refused_schedules(schedule, reason):

@@ -58,9 +58,9 @@ def test_encoding_is_stable(value):
 @EXAMPLES
 @given(st.integers(-(10**30), 10**30) | st.integers(2**53 - 2, 2**53 + 40) | st.integers(-(2**53) - 40, 2 - 2**53))
 def test_integers_are_what_a_double_keeps(number):
-    """Integers to 2**53 are exact; beyond, they lose precision as the servers' 64-bit floats do."""
+    """Integers to 2**53 are exact; beyond, they are the shortest digits of the servers' 64-bit float."""
     found = encode({"n": [number]}).value
-    expected = number if abs(number) <= 2**53 else int(float(number))
+    expected = number if abs(number) <= 2**53 else int(Decimal(repr(float(number))))
     assert found == {"n": [expected]}
     assert float(found["n"][0]) == float(number)
 
@@ -214,3 +214,16 @@ def test_json_is_shown_shortened():
     shown = repr(encode("x" * 100))
     assert len(shown) == 66
     assert shown.endswith("…)")
+
+
+@pytest.mark.xfail(reason="the search for the culprit knows neither half characters nor integers without end")
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [("\ud800", "value"), ({"k": ["a\udfff"]}, "value['k'][0]"), ({"a": [10**5000]}, "value['a'][0]")],
+)
+def test_culprits_among_texts_and_numbers(value, path):
+    """Texts and numbers that JSON cannot hold are named like other culprits, with a reason of their own."""
+    with pytest.raises(NotJsonError) as caught:
+        encode(value)
+    assert caught.value.path == path
+    assert caught.value.reason not in {"it contains itself", "it is nested too deeply"}
