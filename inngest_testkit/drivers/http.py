@@ -79,7 +79,7 @@ class HttpDriver:
 
 
 def _body(request: StepRequest) -> bytes:
-    body = {
+    body: dict[str, JsonValue] = {
         "ctx": {"workflow_id": request.workflow_id},
         "event": request.event.value,
         "steps": {step: output.value for step, output in request.outputs.items()},

@@ -140,7 +140,7 @@ def test_a_step_that_asks_for_the_unknown_is_refused_at_registration(engine):
 
 
 def test_a_sent_event_that_started_nothing_says_why(engine):
-    with pytest.raises(NotFoundError, match="no function is triggered by 'user/cme'; .*did you mean 'user/came'"):
+    with pytest.raises(NotFoundError, match=r"no function is triggered by 'user/cme'; .*did you mean 'user/came'"):
         _ = engine.send("user/cme").run
 
 

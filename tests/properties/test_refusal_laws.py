@@ -41,7 +41,7 @@ def test_a_defect_is_refused(kind):
 @given(broken_functions(max_steps=4), function_sets(max_functions=2, max_steps=2), st.integers(0, 2))
 def test_nothing_of_a_call_is_registered(broken, sound, place):
     """One broken function among sound ones: none of the call is registered, what was there stays and runs."""
-    function, defect = broken
+    function, _ = broken
     engine = Engine()
     engine.register(KEPT)
     named = [Function(f"{each.id}-sound", *each.triggers, steps=each.steps) for each in sound]
