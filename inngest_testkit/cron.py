@@ -22,6 +22,8 @@ __all__ = ["Schedule"]
 
 _NUMBERS = r"[0-9*,/?-]"
 _MONTHS = "JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC"
+# The whole range of the fields for days, by their place.
+_LAST = {2: "1-31", 4: "0-6"}
 _WEEKDAYS = "SUN|MON|TUE|WED|THU|FRI|SAT"
 # The library that reads the fields knows more (L, #) than the server does.
 _FIELDS = (
@@ -29,7 +31,7 @@ _FIELDS = (
     ("hour", re.compile(f"{_NUMBERS}+")),
     ("day", re.compile(f"{_NUMBERS}+")),
     ("month", re.compile(f"({_NUMBERS}|{_MONTHS})+", re.IGNORECASE)),
-    ("weekday", re.compile(f"({_NUMBERS}|{_WEEKDAYS})+", re.IGNORECASE)),
+    ("weekday", re.compile(f"([0-6*,/?-]|{_WEEKDAYS})+", re.IGNORECASE)),
 )
 _MINUTE = timedelta(minutes=1)
 # No zone has ever moved its clocks by more at once.
@@ -104,7 +106,7 @@ def _parse(text: str) -> Schedule:
     for field, (name, pattern) in zip(fields, _FIELDS, strict=True):
         if not pattern.fullmatch(field):
             raise CronError(text, f"{field!r} is no {name}")
-    expression = " ".join(fields).replace("?", "*").upper()
+    expression = " ".join(_rewritten(n, field.replace("?", "*").upper()) for n, field in enumerate(fields))
     reason = _refusal(expression)
     if reason is None:
         return Schedule(text, expression, zone)
@@ -113,6 +115,27 @@ def _parse(text: str) -> Schedule:
     if _refusal(f"{minute} {hour} {day} * {weekday}") is None and _refusal(f"0 0 1 {month} *") is None:
         return Schedule(text, None, zone)
     raise CronError(text, reason)
+
+
+def _rewritten(number: int, field: str) -> str:
+    """Write a field so that the library reads it as the server does.
+
+    A start with a step goes on to the field's end, a range of one ends there, and a star with a step counts as a
+    restriction, so that day and weekday then match when either does.
+    """
+    last = _LAST.get(number)
+    parts = []
+    for part in field.split(","):
+        start, _, step = part.partition("/")
+        low, _, high = start.partition("-")
+        if step and high and low == high:
+            part = low
+        elif step and last and start == "*" and step != "1":
+            part = f"{last}/{step}"
+        elif step and last and not high and start != "*":
+            part = f"{low}-{last.partition('-')[2]}/{step}"
+        parts.append(part)
+    return ",".join(parts)
 
 
 def _refusal(expression: str) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 from functools import lru_cache
 
 from inngest_testkit.errors import DurationError
@@ -14,18 +15,18 @@ from inngest_testkit.errors import DurationError
 __all__ = ["format_duration", "parse_duration", "to_timedelta"]
 
 _MICROSECONDS = {
-    "ns": 0.001,
-    "us": 1,
-    "µs": 1,
-    "μs": 1,
-    "ms": 1_000,
-    "s": 1_000_000,
-    "m": 60_000_000,
-    "h": 3_600_000_000,
-    "d": 86_400_000_000,
-    "w": 604_800_000_000,
+    "ns": Decimal("0.001"),
+    "us": Decimal(1),
+    "µs": Decimal(1),
+    "μs": Decimal(1),
+    "ms": Decimal(1_000),
+    "s": Decimal(1_000_000),
+    "m": Decimal(60_000_000),
+    "h": Decimal(3_600_000_000),
+    "d": Decimal(86_400_000_000),
+    "w": Decimal(604_800_000_000),
 }
-_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d|w)")
+_PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h|d|w)")
 _UNITS = (("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000), ("us", 1))
 
 
@@ -42,12 +43,12 @@ def parse_duration(text: str) -> timedelta:
         return timedelta()
     if not body:
         raise DurationError(text, "there is no number in it")
-    total, end = 0.0, 0
+    total, end = Decimal(), 0
     while end < len(body):
         part = _PART.match(body, end)
         if part is None:
             raise DurationError(text, _reason(body, end))
-        total += float(part[1]) * _MICROSECONDS[part[2]]
+        total += Decimal(part[1]) * _MICROSECONDS[part[2]]
         end = part.end()
     try:
         return timedelta(microseconds=round(-total if text[0] == "-" else total))
@@ -57,9 +58,9 @@ def parse_duration(text: str) -> timedelta:
 
 def _reason(body: str, at: int) -> str:
     rest = body[at:]
-    if re.match(r"(\d+\.?\d*|\.\d+)$", rest):
+    if re.match(r"([0-9]+\.?[0-9]*|\.[0-9]+)$", rest):
         return f"{rest!r} has no unit"
-    if re.match(r"\d", rest):
+    if re.match(r"[0-9]", rest):
         return f"unknown unit in {rest!r}"
     return f"expected a number at {rest!r}"
 

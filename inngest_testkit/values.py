@@ -9,7 +9,7 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -23,6 +23,8 @@ __all__ = ["NULL", "Json", "JsonValue", "decode", "encode"]
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 
 _EXACT = 2**53
+_DEEPEST = 2000
+_REFUSALS = (TypeError, ValueError, RecursionError, PydanticSerializationError)
 _LONG_NUMBER = re.compile(rb"\d{16}")
 
 
@@ -63,11 +65,14 @@ def encode(value: object, *, root: str = "value") -> Json:
     """
     try:
         raw = _ENCODER.encode(value).encode()
-    except (TypeError, ValueError, RecursionError, PydanticSerializationError):
-        path, reason = _culprit(value, root, [])
+    except _REFUSALS:
+        path, reason = _culprit(value, root)
         raise NotJsonError(path, reason) from None
     if _LONG_NUMBER.search(raw):
-        raw = _ENCODER.encode(_as_doubles(from_json(raw))).encode()
+        try:
+            raw = _ENCODER.encode(_as_doubles(from_json(raw))).encode()
+        except (OverflowError, ValueError):
+            raise NotJsonError(root, "it holds a number that is too large for 64 bits") from None
     return Json(raw)
 
 
@@ -99,50 +104,69 @@ def _as_doubles(value: JsonValue) -> JsonValue:
     if isinstance(value, list):
         return [_as_doubles(v) for v in value]
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _EXACT:
-        try:
-            # As the servers write a 64-bit float: its shortest digits, then zeros.
-            return int(Decimal(repr(float(value))))
-        except OverflowError:
-            return value
+        # As the servers write a 64-bit float: its shortest digits, then zeros.
+        return int(Decimal(repr(float(value))))
     return value
 
 
-def _culprit(value: object, path: str, parents: list[int]) -> tuple[str, str]:
+def _culprit(value: object, root: str) -> tuple[str, str]:
     """Find the part of `value` that JSON refuses: its path and the reason."""
-    if id(value) in parents:
-        return path, "it contains itself"
+    path, parents = root, {id(value)}
+    while True:
+        reason = _refusal(value)
+        if reason:
+            return path, reason
+        if not isinstance(value, (Mapping, list, tuple)):
+            plain = _plain(value)
+            if isinstance(plain, str):
+                return path, plain
+            value = plain[0]
+            continue
+        found = next(((place, part) for place, part in _parts(value) if not _encodes(part)), None)
+        if found is None or len(parents) > _DEEPEST:
+            return root, "it is nested too deeply"
+        path, value = path + found[0], found[1]
+        if id(value) in parents and isinstance(value, (Mapping, list)):
+            return path, "it contains itself"
+        parents.add(id(value))
+
+
+def _refusal(value: object) -> str:
+    """Say what is wrong with a value itself, not with its parts; empty when it is one of JSON's and whole."""
     if isinstance(value, float) and not math.isfinite(value):
-        return path, f"JSON has no {value!r}; return None or text instead"
-    inside = [*parents, id(value)]
+        return f"JSON has no {value!r}; return None or text instead"
+    if isinstance(value, int):
+        return "the number has too many digits"
+    if isinstance(value, str):
+        return "it has half a surrogate pair, which UTF-8 cannot hold"
     if isinstance(value, Mapping):
-        for key, item in value.items():
+        for key in value:
             if not isinstance(key, (str, int, float, bool, type(None))):
-                return f"{path} key {key!r}", f"a key must be text, found {type(key).__name__}"
-            if not _encodes(item):
-                return _culprit(item, f"{path}[{key!r}]", inside)
-    elif isinstance(value, (list, tuple)):
-        for index, item in enumerate(value):
-            if not _encodes(item):
-                return _culprit(item, f"{path}[{index}]", inside)
-    else:
-        return _culprit_of_object(value, path, inside)
-    return path, "it is nested too deeply"
+                return f"its key {key!r} must be text, found {type(key).__name__}"
+            if isinstance(key, str) and not _encodes(key):
+                return f"its key {key!r} has half a surrogate pair, which UTF-8 cannot hold"
+    return ""
 
 
-def _culprit_of_object(value: object, path: str, parents: list[int]) -> tuple[str, str]:
+def _parts(value: Mapping[object, object] | list[object] | tuple[object, ...]) -> Iterator[tuple[str, object]]:
+    items = value.items() if isinstance(value, Mapping) else enumerate(value)
+    return ((f"[{key!r}]", part) for key, part in items)
+
+
+def _plain(value: object) -> tuple[object] | str:
+    """What the encoder would make of an object, or why it makes nothing of it."""
     try:
-        plain = _jsonable(value)
+        return (_jsonable(value),)
     except TypeError as error:
-        return path, str(error)
+        return str(error)
     except (PydanticSerializationError, ValueError):
-        return path, f"{type(value).__module__}.{type(value).__qualname__} is not a JSON value; return plain data"
-    return _culprit(plain, path, parents)
+        return f"{type(value).__module__}.{type(value).__qualname__} is not a JSON value; return plain data"
 
 
 def _encodes(value: object) -> bool:
     try:
-        _ENCODER.encode(value)
-    except (TypeError, ValueError, RecursionError, PydanticSerializationError):
+        _ENCODER.encode(value).encode()
+    except _REFUSALS:
         return False
     return True
 

@@ -81,6 +81,7 @@ class MemoryEventStream:
         """See `EventStream.subscribe`."""
         while True:
             while not self._waiting:
-                self._arrived = anyio.Event()
+                if self._arrived is None or self._arrived.is_set():
+                    self._arrived = anyio.Event()
                 await self._arrived.wait()
             yield self._take(None)

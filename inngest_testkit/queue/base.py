@@ -74,12 +74,16 @@ class PendingItem:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """An item that one worker has until `until`. `deliveries` counts from 1: more mean that a worker was lost."""
+    """An item that one worker has until `until`.
+
+    `deliveries` counts from 1: more mean that a worker was lost. `receipt` tells this lease from all others.
+    """
 
     item: QueueItem
     at: datetime
     until: datetime
     deliveries: int = 1
+    receipt: int | str = 0
 
 
 class Queue(Protocol):

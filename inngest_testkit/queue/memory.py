@@ -23,6 +23,7 @@ class _Entry:
     priority: int
     sequence: int
     deliveries: int = 0
+    receipt: int = 0
     lease_until: datetime | None = None
     gone: bool = False
 
@@ -47,6 +48,7 @@ class MemoryQueue:
         #: In order of lease, which is the order in which leases run out unless one is extended.
         self._leased: dict[str, _Entry] = {}
         self._sequence = 0
+        self._receipts = 0
 
     async def enqueue(self, item: QueueItem, at: datetime, *, priority: int = 0) -> bool:
         """See `Queue.enqueue`."""
@@ -86,10 +88,12 @@ class MemoryQueue:
         return (self._lease(entry, now),)
 
     def _lease(self, entry: _Entry, now: datetime) -> Lease:
+        self._receipts += 1
         entry.deliveries += 1
+        entry.receipt = self._receipts
         entry.lease_until = now + LEASE
         self._leased[entry.item.id] = entry
-        return Lease(entry.item, entry.at, entry.lease_until, entry.deliveries)
+        return Lease(entry.item, entry.at, entry.lease_until, entry.deliveries, entry.receipt)
 
     def _return_lost(self, now: datetime) -> None:
         lost = [e for e in self._leased.values() if e.lease_until is not None and e.lease_until <= now]
@@ -107,7 +111,7 @@ class MemoryQueue:
     def _held(self, lease: Lease) -> _Entry | None:
         """The entry that a lease is for, unless another worker has it by now."""
         entry = self._leased.get(lease.item.id)
-        return entry if entry is not None and entry.deliveries == lease.deliveries else None
+        return entry if entry is not None and entry.receipt == lease.receipt else None
 
     async def complete(self, lease: Lease) -> None:
         """See `Queue.complete`."""

@@ -92,8 +92,8 @@ class StateStore(Protocol):
     async def create(self, run: NewRun) -> RunState:
         """Create a run with nothing pending.
 
-        Raises `IdentifierExistsError` when another run has the key. Repeated for the same run and cause it changes
-        nothing and returns the state.
+        Raises `IdentifierExistsError` when a run of another cause has the key. Repeated with the same key and cause,
+        also under a new run id, it changes nothing and returns the state of the run that is there.
         """
         ...
 
@@ -114,7 +114,7 @@ class StateStore(Protocol):
         ...
 
     async def save_output(self, run_id: str, step: str, output: Json) -> bool:
-        """Store a step's output; False when it has one, which stays."""
+        """Store a step's output and drop its error; False when it has an output, which stays."""
         ...
 
     async def save_error(self, run_id: str, step: str, error: ErrorInfo, *, final: bool) -> None:
@@ -122,7 +122,10 @@ class StateStore(Protocol):
         ...
 
     async def finalise(self, run_id: str, token: str) -> int:
-        """Count a piece of work as done; return how many are pending. Repeated, or unknown, it lowers nothing."""
+        """Count a piece of work as done; return how many are pending.
+
+        Repeated, or unknown, it lowers nothing; an unknown token is known from then on, as done.
+        """
         ...
 
     async def end(self, run_id: str, status: RunStatus) -> bool:

@@ -154,12 +154,12 @@ class MemoryStateStore:
 
     async def create(self, run: NewRun) -> RunState:
         """See `StateStore.create`."""
-        holder = self._keys.setdefault(run.key, run.run_id)
-        record = self._runs.get(holder)
+        record = self._runs.get(self._keys.get(run.key, run.run_id))
         if record is None:
             record = self._runs[run.run_id] = _Record(run)
+            self._keys[run.key] = run.run_id
         elif record.run.cause != run.cause:
-            raise IdentifierExistsError(run.key, holder)
+            raise IdentifierExistsError(run.key, record.run.run_id)
         return record.snapshot()
 
     async def load(self, run_id: str) -> RunState:

@@ -8,7 +8,7 @@ import sys
 from datetime import timedelta
 
 import pytest
-from hypothesis import find, given, settings
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from inngest_testkit import Engine, Event, Function, Step, after, on_cron, on_event
@@ -17,7 +17,6 @@ from inngest_testkit.errors import SetupError
 from inngest_testkit.expressions import DAG, compile_expression
 from inngest_testkit.functions.model import TRIGGER, EventDefinition
 from inngest_testkit.testing.strategies import (
-    DEFECTS,
     Failure,
     Outcome,
     Returns,
@@ -48,12 +47,19 @@ EVENT_SCHEMA = {
     "required": ["user"],
     "$defs": {"order": DATA_SCHEMA},
 }
-FINDING = settings(database=None, max_examples=2000, deadline=None)
+
+FAST = settings(database=None, deadline=None, phases=[Phase.generate, Phase.shrink])
 
 
-def shortest(strategy, wanted=lambda value: True):
-    """The simplest value that hypothesis finds."""
-    return find(strategy, wanted, settings=FINDING)
+def shortest(strategy, wanted=lambda value: True, *, examples=60):
+    """The simplest value that hypothesis finds in so many examples."""
+    return find(strategy, wanted, settings=settings(FAST, max_examples=examples))
+
+
+def occurs(strategy, wanted):
+    """Whether a value is found at all."""
+    unshrunk = settings(FAST, max_examples=2000, phases=[Phase.generate])
+    return find(strategy, wanted, settings=unshrunk) is not None
 
 
 @law(examples=100)
@@ -89,11 +95,12 @@ def test_conditions_know_their_truth(condition, data):
         "async": {"data": data.draw(fields)},
     }
     expected = truth(condition.tree, variables)
+
+    def now():
+        raise AssertionError("no generated condition reads the time")
+
     assert condition.holds(**variables) == expected
-    if "async.data" not in condition or not any(
-        f"async.data.{n} == event.data.{n}" in condition for n in ("n", "flag")
-    ):
-        assert compile_expression(condition, DAG).test(variables) == expected
+    assert compile_expression(condition, DAG).test(variables, now) == expected
     assert pickle.loads(pickle.dumps(condition)).tree == condition.tree
 
 
@@ -122,18 +129,20 @@ def test_options_limit_functions(function):
     ids=lambda part: part if isinstance(part, str) else "",
 )
 def test_every_kind_of_edge_occurs(what, wanted):
-    """Each kind of edge is found, in a function with few steps."""
-    found = shortest(functions(), lambda f: any(wanted(entry) for step in f.steps for entry in step.after))
-    assert len(found.steps) <= 2
-    assert sum(len(step.after) for step in found.steps) <= 2
+    """Each kind of edge is found."""
+    assert occurs(functions(), lambda f: any(wanted(entry) for step in f.steps for entry in step.after))
+
+
+def test_an_edge_shrinks():
+    """A function that must have a wait shrinks to one step with one edge."""
+    found = shortest(functions(max_steps=3), lambda f: any(e.wait for step in f.steps for e in step.after))
+    assert len(found.steps) == 1
+    assert len(found.steps[0].after) <= 2
 
 
 def test_a_parent_may_be_named_twice():
     """The same parent occurs in several entries of a step."""
-    found = shortest(
-        functions(), lambda f: any(len(s.after) > len({entry.steps for entry in s.after}) for s in f.steps)
-    )
-    assert len(found.steps) == 1
+    assert occurs(functions(), lambda f: any(len(s.after) > len({e.steps for e in s.after}) for s in f.steps))
 
 
 def test_functions_shrink_to_one_step():
@@ -145,14 +154,13 @@ def test_functions_shrink_to_one_step():
 
 def test_children_sort_before_their_parents():
     """The order of ids is not always the order of the graph."""
-    found = shortest(functions(), lambda f: any(p > s.id for s in f.steps for e in s.after for p in e.steps))
-    assert len(found.steps) == 2
+    assert occurs(functions(), lambda f: any(p > s.id for s in f.steps for e in s.after for p in e.steps))
 
 
 def test_a_failing_function_is_shown_as_code():
     """Hypothesis shows a function as the calls that make it."""
 
-    @settings(database=None, deadline=None)
+    @settings(FAST, max_examples=20)
     @given(functions())
     def fails(function):
         raise AssertionError
@@ -185,8 +193,7 @@ def test_an_event_before_at_and_after_a_ttl(shift):
     """Events come just before a ttl ends, exactly then, and just after."""
     function = Function("f", on_event("start"), steps=[Step("a", after=after(event="go", ttl="3h"))])
     moment = parse_duration("3h") + parse_duration(shift)
-    script = shortest(event_scripts(function), lambda s: len(s) == 2 and s[1][0] == moment and s[1][1].name == "go")
-    assert [event.name for _, event in script] == ["start", "go"]
+    assert occurs(event_scripts(function), lambda s: len(s) == 2 and s[1][0] == moment and s[1][1].name == "go")
 
 
 @law(examples=40)
@@ -215,12 +222,12 @@ def test_outcomes_shrink_to_none():
     assert [each.failures for each in failing.by_step.values()] == [(Failure(),)]
 
 
-@pytest.mark.parametrize("kind", DEFECTS)
+@pytest.mark.parametrize("kind", ["cycle", "wait", "duplicate step"])
 def test_broken_functions_shrink(kind):
     """A broken function shrinks to little more than its defect."""
-    function, defect = shortest(broken_functions(kind))
+    function, defect = shortest(broken_functions(kind, max_steps=3))
     assert defect.kind == kind
-    assert len(function.steps) <= 3
+    assert len(function.steps) <= 2
 
 
 def test_events_have_known_data():

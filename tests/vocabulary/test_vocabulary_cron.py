@@ -170,7 +170,6 @@ def test_known_fires(schedule, start, fires):
         assert fire is None or moment.tzinfo is UTC
 
 
-@pytest.mark.xfail(reason="the library that reads the fields counts on to 7, and takes a range of one for open")
 @pytest.mark.parametrize("weekday", ["3/4", "3/2", "1/3", "2-2/1", "MON/3"])
 def test_steps_of_weekdays_end_on_saturday(weekday):
     """A number with a step goes on to the highest number, 6; a range of one number stays one, whatever its step."""

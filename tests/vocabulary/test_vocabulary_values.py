@@ -141,8 +141,8 @@ LOOP.append({"again": LOOP})
         ({"a": {"b": (1, math.inf)}}, "value['a']['b'][1]", "JSON has no inf; return None or text instead"),
         ([-math.inf], "value[0]", "JSON has no -inf; return None or text instead"),
         ({"o": Opaque()}, "value['o']", f"{__name__}.Opaque is not a JSON value; return plain data"),
-        ({("a", 1): 1}, "value key ('a', 1)", "a key must be text, found tuple"),
-        ([{"in": {b"k": 1}}], "value[0]['in'] key b'k'", "a key must be text, found bytes"),
+        ({("a", 1): 1}, "value", "its key ('a', 1) must be text, found tuple"),
+        ([{"in": {b"k": 1}}], "value[0]['in']", "its key b'k' must be text, found bytes"),
         (LOOP, "value[1]['again']", "it contains itself"),
         (Point(1, ({1},)), "value['tags'][0]", "a set has no order: return a sorted list"),
     ],
@@ -162,7 +162,6 @@ def test_the_root_has_a_name():
         encode({"x": {1}}, root="step 'a': output")
 
 
-@pytest.mark.xfail(reason="the search for the culprit is as deep as the value", raises=RecursionError)
 def test_deep_nesting_is_refused():
     """A value nested deeper than the encoder can follow is refused, and does not end the process."""
     deep: list = []
@@ -216,7 +215,6 @@ def test_json_is_shown_shortened():
     assert shown.endswith("…)")
 
 
-@pytest.mark.xfail(reason="the search for the culprit knows neither half characters nor integers without end")
 @pytest.mark.parametrize(
     ("value", "path"),
     [("\ud800", "value"), ({"k": ["a\udfff"]}, "value['k'][0]"), ({"a": [10**5000]}, "value['a'][0]")],
