@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from inngest_testkit.queue.base import Lease, Queue
     from inngest_testkit.runner.runner import Runner
     from inngest_testkit.state.base import RunState, StateStore
+    from inngest_testkit.values import Json
 
 __all__ = ["Executor"]
 
@@ -81,10 +82,12 @@ class Executor:
             return
         version = await self._data.function_version(state.run.function_id, state.run.function_version)
         try:
+            if once and item.step != TRIGGER and await self._again(item, state, version.plan):
+                return
             if item.kind is ItemKind.EDGE:
                 await self._visit(item, state, version.plan, once=once)
             elif item.step in state.outputs:
-                # Delivered again after its output was kept.
+                # An attempt that was thought lost has succeeded in the meantime.
                 await self._follow(item, version.plan, once=once)
             elif item.kind is ItemKind.RETRY:
                 await self._attempt(item, state, version.plan, once=once)
@@ -102,22 +105,36 @@ class Executor:
                 await self._attempt(item, state, plan, once=once)
                 return
             # Another edge's visit runs the step, or saw it fail for good: its attempts are counted once.
-            await self._visited_again(item, once=once)
+            await self._record_visit(item, once=once)
+            await self._lifecycle.finalise(item.run_id, item.token, once=once)
             return
-        elif not once or not await self._state.claim(item.run_id, item.step, item.token):
-            await self._recorder.run(
-                HistoryKind.STEP_VISITED_AGAIN, item.run_id, item.step, data={"edge": item.edge}, once=once
-            )
+        else:
+            await self._record_visit(item, once=once)
         await self._follow(item, plan, once=once)
+
+    async def _again(self, item: QueueItem, state: RunState, plan: FunctionPlan) -> bool:
+        """Go on where a lost worker stopped, if what the step came to is kept; False when it is to be done again."""
+        if not await self._state.claim(item.run_id, item.step, item.token):
+            return False
+        if item.step in state.outputs:
+            await self._completed(item, state.outputs[item.step], plan, once=True)
+            return True
+        if item.step in state.failed:
+            data = {"error": state.errors[item.step]}
+            await self._recorder.run(
+                HistoryKind.STEP_FAILED, item.run_id, item.step, item.attempt, data=data, once=True
+            )
+            await self._lifecycle.finalise(item.run_id, item.token, once=True)
+            return True
+        return False
 
     async def _follow(self, item: QueueItem, plan: FunctionPlan, *, once: bool) -> None:
         await self._walker.expand(plan, item.run_id, item.step, once=once)
         await self._lifecycle.finalise(item.run_id, item.token, once=once)
 
-    async def _visited_again(self, item: QueueItem, *, once: bool) -> None:
+    async def _record_visit(self, item: QueueItem, *, once: bool) -> None:
         data = {"edge": item.edge}
         await self._recorder.run(HistoryKind.STEP_VISITED_AGAIN, item.run_id, item.step, data=data, once=once)
-        await self._lifecycle.finalise(item.run_id, item.token, once=once)
 
     async def _attempt(self, item: QueueItem, state: RunState, plan: FunctionPlan, *, once: bool) -> None:
         await self._recorder.run(
@@ -172,6 +189,9 @@ class Executor:
             await self._publish(f"{item.run_id}/{item.step}/event{index}", event)
         output = NULL if response.output is None else response.output
         await self._state.save_output(item.run_id, item.step, output)
+        await self._completed(item, output, plan, once=once)
+
+    async def _completed(self, item: QueueItem, output: Json, plan: FunctionPlan, *, once: bool) -> None:
         await self._recorder.run(
             HistoryKind.STEP_COMPLETED, item.run_id, item.step, item.attempt, data={"output": output}, once=once
         )
@@ -180,23 +200,22 @@ class Executor:
     async def _failed(self, item: QueueItem, response: StepResponse, error: ErrorInfo, *, once: bool) -> None:
         final = not response.retryable or item.attempt + 1 >= MAX_ATTEMPTS
         await self._state.save_error(item.run_id, item.step, error, final=final)
-        data: dict[str, object] = {"error": error}
-        if not final:
-            at = retry_at(self._clock.now(), item.attempt, response.retry_after, self._jitter)
-            data["retry_at"] = at
-            retry = QueueItem(
-                id=f"{item.run_id}/{item.step}@{item.attempt + 1}",
-                kind=ItemKind.RETRY,
-                run_id=item.run_id,
-                step=item.step,
-                edge=item.edge,
-                token=item.token,
-                attempt=item.attempt + 1,
-            )
-            await self._queue.enqueue(retry, at)
+        at = None if final else retry_at(self._clock.now(), item.attempt, response.retry_after, self._jitter)
+        data: dict[str, object] = {"error": error} if at is None else {"error": error, "retry_at": at}
         await self._recorder.run(HistoryKind.STEP_FAILED, item.run_id, item.step, item.attempt, data=data, once=once)
-        if final:
+        if at is None:
             await self._lifecycle.finalise(item.run_id, item.token, once=once)
+            return
+        retry = QueueItem(
+            id=f"{item.run_id}/{item.step}@{item.attempt + 1}",
+            kind=ItemKind.RETRY,
+            run_id=item.run_id,
+            step=item.step,
+            edge=item.edge,
+            token=item.token,
+            attempt=item.attempt + 1,
+        )
+        await self._queue.enqueue(retry, at)
 
     async def _time_out(self, item: QueueItem, *, once: bool) -> None:
         """End a pause whose time is over; nothing when its event came."""

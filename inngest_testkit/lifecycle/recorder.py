@@ -37,7 +37,9 @@ class Recorder:
     ) -> None:
         """Append a transition of a run."""
         entry = HistoryEntry(self._clock.now(), kind, run_id, step, attempt, data)
-        if await self._state.append(entry, once=once):
+        await self._state.append(entry, once=once)
+        # The journal asks for itself: it may lack what the store has, when the engine was stopped in between.
+        if not once or not self._journal.has(entry):
             self._journal.append(entry)
 
     def engine(self, kind: HistoryKind, data: Mapping[str, Any]) -> None:

@@ -74,6 +74,10 @@ class Journal:
         else:
             self.engine.append(entry)
 
+    def has(self, entry: HistoryEntry) -> bool:
+        """Whether the run's history tells of this transition."""
+        return any(entry.same_transition(other) for other in self.runs.get(entry.run_id, ()))
+
     def close(self, run_id: str) -> None:
         """Note that a run is over."""
         if run_id in self.open_runs:

@@ -54,7 +54,7 @@ def modelled(function, arrived, index, outcomes):
     }
 
 
-@law(examples=120)
+@law(examples=100)
 @given(scenarios())
 def test_runs_are_as_modelled(scenario):
     """Each event starts the runs that the triggers say, and each run is the model's: attempts, times, edges, end."""
@@ -71,7 +71,7 @@ def test_runs_are_as_modelled(scenario):
 plain = {"awaited": (), "conditions": False, "trigger_conditions": False, "max_functions": 1, "max_events": 1}
 
 
-@law(examples=60)
+@law(examples=40)
 @given(scenarios(outcomes=False, joins=False, **plain))
 def test_every_step_runs_on_the_shortest_way(scenario):
     """Without conditions and joins every step runs, at the length of the shortest way of waits from the trigger."""
@@ -89,7 +89,7 @@ def test_every_step_runs_on_the_shortest_way(scenario):
         assert set(nx.shortest_path(graph, TRIGGER, step)) - {step} <= nx.ancestors(graph, step)
 
 
-@law(examples=60)
+@law(examples=40)
 @given(scenarios(most_entries=1, joins=True, **plain))
 def test_joined_steps_run_on_the_longest_way(scenario):
     """With one entry for each step, a step runs at the length of the longest way through its parents' durations.
@@ -114,7 +114,7 @@ def test_joined_steps_run_on_the_longest_way(scenario):
             assert (run.steps[step.id].started_at - run.started_at) / _UNIT == longest
 
 
-@law(examples=60)
+@law(examples=40)
 @given(scenarios(waits=(), outcomes=False, joins=False, **{**plain, "max_functions": 2}))
 def test_steps_begin_in_the_order_of_generations(scenario):
     """Without waits all steps run at once, those that are fewer edges away from the trigger first."""
@@ -131,7 +131,7 @@ def test_steps_begin_in_the_order_of_generations(scenario):
             begun = begun[len(layer) :]
 
 
-@law(examples=60)
+@law(examples=40)
 @given(scenarios(waits=(), outcomes=False, most_entries=1, **plain))
 def test_joins_follow_a_topological_order(scenario):
     """The order in which steps complete is a topological order of the function's graph."""

@@ -12,35 +12,35 @@ from .profile import law
 from .worlds import World, scenarios
 
 
-@law(examples=60)
+@law(examples=40)
 @given(scenarios())
 def test_a_step_runs_after_its_parents(scenario):
     """A step never runs before one of its parents is done, and by a join not before all of them are."""
     laws.parents_come_first(World(scenario).play())
 
 
-@law(examples=60)
+@law(examples=40)
 @given(scenarios())
 def test_a_step_completes_once(scenario):
     """A step completes at most once per run, and no attempt of it begins twice."""
     laws.steps_complete_once(World(scenario).play())
 
 
-@law(examples=60)
+@law(examples=40)
 @given(scenarios())
 def test_an_edge_is_taken_once(scenario):
     """Each edge is traversed at most once per run."""
     laws.edges_are_taken_once(World(scenario).play())
 
 
-@law(examples=80)
+@law(examples=60)
 @given(scenarios())
 def test_conditions_decide(scenario):
     """Every edge is decided whenever its parent is visited, exactly as its condition, evaluated here, says."""
     laws.conditions_decide(World(scenario).play())
 
 
-@law(examples=60)
+@law(examples=40)
 @given(scenarios())
 def test_pending_is_zero_when_over(scenario):
     """At every moment at rest, the pending count of a run is zero if and only if the run is over."""
@@ -48,7 +48,7 @@ def test_pending_is_zero_when_over(scenario):
     world.play(lambda: laws.pending_tells_the_end(world))
 
 
-@law(examples=60)
+@law(examples=40)
 @given(scenarios())
 def test_nothing_is_lost(scenario):
     """At every moment at rest, a run that is not over has an item in the queue; at the end every run is over."""
@@ -57,7 +57,7 @@ def test_nothing_is_lost(scenario):
     assert all(run.is_over for run in world.runs)
 
 
-@law(examples=60)
+@law(examples=40)
 @given(scenarios())
 def test_over_means_over(scenario):
     """A run that is over never changes."""
@@ -65,7 +65,7 @@ def test_over_means_over(scenario):
     world.play(laws.OverMeansOver(world))
 
 
-@law(examples=60)
+@law(examples=40)
 @given(scenarios(), st.data())
 def test_a_cancelled_run_does_nothing_more(scenario, data):
     """After its cancellation a run does nothing more, has nothing queued, and other runs go on as before."""
@@ -93,7 +93,7 @@ def test_a_cancelled_run_does_nothing_more(scenario, data):
     assert all(world.engine.run(i).history == undisturbed.engine.run(i).history for i in others)
 
 
-@law(examples=60)
+@law(examples=40)
 @given(scenarios())
 def test_held_mode_does_the_same(scenario):
     """An engine that is driven item by item tells the same history as one that works by itself."""

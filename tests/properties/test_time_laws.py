@@ -16,7 +16,7 @@ from .profile import law
 from .worlds import TAIL, Scenario, World, scenarios
 
 
-@law(examples=60)
+@law(examples=40)
 @given(scenarios(), st.lists(st.floats(0, 1), min_size=1, max_size=3))
 def test_time_adds_up(scenario, cuts):
     """`advance(a); advance(b)` tells the same history as `advance(a + b)`."""
@@ -35,7 +35,7 @@ def test_time_adds_up(scenario, cuts):
     assert parts.histories == whole.histories
 
 
-@law(examples=40)
+@law(examples=20)
 @given(scenarios(crons=("0 * * * *", "30 9 * * MON", "TZ=Europe/Paris 30 2 * * *")), st.floats(0, 1))
 def test_time_adds_up_for_schedules(scenario, cut):
     """Schedules fire the same however the clock is moved."""
@@ -76,7 +76,7 @@ def elsewhere():
         process.close()
 
 
-@law(examples=60)
+@law(examples=30)
 @given(scenarios(), st.integers(0, 3))
 def test_the_same_everywhere(elsewhere, scenario, seed):
     """The same seed and script tell the same history, byte for byte, in processes with other hash seeds."""
