@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from inngest_testkit.errors import EventError, NotJsonError
-from inngest_testkit.values import Json, JsonValue, decode, encode
+from inngest_testkit.values import WRAPPED, Json, JsonValue, decode, encode
 
 if TYPE_CHECKING:
     from typing import Self
@@ -91,7 +91,7 @@ class Event:
 
     def to_json(self) -> Json:
         """Return `to_dict()` encoded."""
-        return encode(self.to_dict(), root="event")
+        return encode(self.to_dict(), root="event", deepest=WRAPPED)
 
     def __repr__(self) -> str:
         return f"Event({self.name!r}, {dict(self.data)!r})"

@@ -17,13 +17,18 @@ from pydantic_core import PydanticSerializationError, from_json, to_jsonable_pyt
 
 from inngest_testkit.errors import NotJsonError
 
-__all__ = ["NULL", "Json", "JsonValue", "decode", "encode"]
+__all__ = ["DEEPEST", "NULL", "WRAPPED", "Json", "JsonValue", "decode", "encode"]
 
 #: What JSON can hold, as Python reads it.
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 
+#: Levels of lists and objects that a value may have; below what the decoder can follow, on every Python.
+DEEPEST = 150
+#: Levels that what the engine itself wraps around values may add.
+WRAPPED = DEEPEST + 10
+
 _EXACT = 2**53
-_DEEPEST = 2000
+_TOO_DEEP = "it is nested too deeply"
 _REFUSALS = (TypeError, ValueError, RecursionError, PydanticSerializationError)
 _LONG_NUMBER = re.compile(rb"\d{16}")
 
@@ -55,13 +60,14 @@ class Json:
         return f"Json({text if len(text) <= 60 else text[:59] + '…'})"
 
 
-def encode(value: object, *, root: str = "value") -> Json:
+def encode(value: object, *, root: str = "value", deepest: int = DEEPEST) -> Json:
     """Encode a value as JSON; numbers are what the servers keep, 64-bit floats.
 
     Dataclasses, pydantic models, datetimes, UUIDs, enums, paths and decimals become what pydantic makes of
     them. Integers beyond 2**53 lose precision, as in the recordings (dag README, "Events in").
     Raises `NotJsonError` with the path of the culprit, which starts at `root`: an unknown type, NaN or
-    infinity, a set (it has no order), a key that is not text or a number, a loop.
+    infinity, a set (it has no order), a key that is not text or a number, a loop, more than `deepest` levels of
+    lists and objects, a number that 64 bits cannot hold.
     """
     try:
         raw = _ENCODER.encode(value).encode()
@@ -73,11 +79,14 @@ def encode(value: object, *, root: str = "value") -> Json:
             raw = _ENCODER.encode(_as_doubles(from_json(raw))).encode()
         except (OverflowError, ValueError):
             raise NotJsonError(root, "it holds a number that is too large for 64 bits") from None
+    # Each level has a bracket, so few brackets need no second look.
+    if raw.count(b"[") + raw.count(b"{") > deepest and _depth(value) > deepest:
+        raise NotJsonError(root, _TOO_DEEP)
     return Json(raw)
 
 
 def decode(raw: bytes) -> JsonValue:
-    """Decode JSON text."""
+    """Decode JSON text; what `encode` wrote can always be decoded."""
     return from_json(raw)  # type: ignore[no-any-return]
 
 
@@ -96,6 +105,22 @@ def _jsonable(value: object) -> object:
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_jsonable)
+
+
+def _depth(value: object) -> int:
+    """Count the levels of a value that the encoder took."""
+    deepest, waiting = 0, [(value, 1)]
+    while waiting and deepest <= WRAPPED:
+        part, level = waiting.pop()
+        if not isinstance(part, (Mapping, list, tuple)):
+            if isinstance(part, (str, int, float, bool, type(None))):
+                continue
+            waiting.append((_jsonable(part), level))
+            continue
+        deepest = max(deepest, level)
+        inner = part.values() if isinstance(part, Mapping) else part
+        waiting.extend((each, level + 1) for each in inner)
+    return deepest
 
 
 def _as_doubles(value: JsonValue) -> JsonValue:
@@ -123,8 +148,8 @@ def _culprit(value: object, root: str) -> tuple[str, str]:
             value = plain[0]
             continue
         found = next(((place, part) for place, part in _parts(value) if not _encodes(part)), None)
-        if found is None or len(parents) > _DEEPEST:
-            return root, "it is nested too deeply"
+        if found is None or len(parents) > DEEPEST:
+            return root, _TOO_DEEP
         path, value = path + found[0], found[1]
         if id(value) in parents and isinstance(value, (Mapping, list)):
             return path, "it contains itself"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from inngest_testkit.events import Event
 from inngest_testkit.runs.model import ErrorInfo
-from inngest_testkit.values import Json, JsonValue, decode, encode
+from inngest_testkit.values import WRAPPED, Json, JsonValue, decode, encode
 
 if TYPE_CHECKING:
     from inngest_testkit.data_store.base import ActionVersion
@@ -100,7 +100,8 @@ class StepResponse:
                 "retry_after_s": retry_after.total_seconds() if isinstance(retry_after, timedelta) else None,
                 "retry_at": retry_after.isoformat() if isinstance(retry_after, datetime) else None,
                 "events": [event.to_dict() for event in self.events],
-            }
+            },
+            deepest=WRAPPED,
         )
 
     @classmethod

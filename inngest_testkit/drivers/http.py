@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json
 
 from inngest_testkit.drivers.base import Bridge, StepRequest, StepResponse, direct
+from inngest_testkit.errors import NotJsonError
 from inngest_testkit.functions.model import HttpRuntime
 from inngest_testkit.runs.model import ErrorInfo
-from inngest_testkit.values import JsonValue, encode
+from inngest_testkit.values import Json, JsonValue, encode
 
 if TYPE_CHECKING:
     import ssl
@@ -119,18 +120,19 @@ async def _read(answer: httpx.Response) -> bytes:
 
 
 def _response(status: int, raw: bytes) -> StepResponse:
-    body = _decoded(raw)
     if 200 <= status <= 299:
-        return StepResponse(output=encode({"status": status, "body": body}))
+        return StepResponse(output=_output(status, raw))
     shown = raw[:200].decode(errors="replace")
     error = ErrorInfo("HTTPStatusError", f"the step answered {status}" + (f": {shown}" if shown else ""))
     return StepResponse(error=error, retryable=status >= 500)
 
 
-def _decoded(raw: bytes) -> JsonValue:
+def _output(status: int, raw: bytes) -> Json:
     """Only a JSON object (or null) is decoded; any other answer is kept as text."""
     try:
-        value: JsonValue = from_json(raw, allow_inf_nan=False)
-    except ValueError:
-        value = ""
-    return value if value is None or isinstance(value, dict) else raw.decode(errors="replace")
+        body: JsonValue = from_json(raw, allow_inf_nan=False)
+        if body is None or isinstance(body, dict):
+            return encode({"status": status, "body": body})
+    except (ValueError, NotJsonError):
+        pass
+    return encode({"status": status, "body": raw.decode(errors="replace")})

@@ -89,6 +89,8 @@ class LoopRunner:
 
 def _close(loop: asyncio.AbstractEventLoop) -> None:
     if not loop.is_closed():
+        # One turn, so that what was only asked for (closing a generator that was left early) is a task.
+        loop.run_until_complete(asyncio.sleep(0))
         left = asyncio.all_tasks(loop)
         for task in left:
             task.cancel()

@@ -29,9 +29,9 @@ def engine_of(*functions):
 def best(work, rounds=7):
     times = []
     for _ in range(rounds):
-        start = time.perf_counter()
+        start = time.thread_time()
         work()
-        times.append(time.perf_counter() - start)
+        times.append(time.thread_time() - start)
     return min(times)
 
 
@@ -147,10 +147,10 @@ def test_one_of_100_000_waits_is_found_in_at_most_3_times_the_time_of_one_of_100
         nonlocal few
         times = []
         for _ in range(7):
-            start = time.perf_counter()
+            start = time.thread_time()
             for number in range(10):
                 few.send("paid", {"id": number})
-            times.append(time.perf_counter() - start)
+            times.append(time.thread_time() - start)
             few = waiting(100)
         return min(times)
 

@@ -55,6 +55,8 @@ def test_the_request_is_the_recorded_one(engine, steps):
         (b"", ""),
         (b"\xff\xfe", "\ufffd\ufffd"),
         (b'{"a": NaN}', '{"a": NaN}'),
+        (b'{"a": 1' + b"0" * 400 + b"}", '{"a": 1' + "0" * 400 + "}"),
+        (b'{"a":' * 170 + b"1" + b"}" * 170, '{"a":' * 170 + "1" + "}" * 170),
     ],
 )
 def test_only_a_json_object_is_decoded(engine, steps, content, body):

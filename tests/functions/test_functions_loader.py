@@ -274,7 +274,7 @@ def test_all_problems_of_all_files_come_at_once(tmp_path):
     )
     assert [re.sub(r"^(\S+?):\d+:\d+: ", r"\1 ", problem).split("; ")[0].split(". ")[0] for problem in found] == [
         "a/inngest.json function 'x', name: cannot use value 5 (type int) as string",
-        "a/inngest.json function 'x', triggers[0].cron: 'soon' isn't a valid cron schedule: it has 1 fields",
+        "a/inngest.json function 'x', triggers[0].cron: 'soon' isn't a valid cron schedule: it has 1 field",
         "a/inngest.json function 'x', step 's', after[0].step: unknown step 'r' for edge '{r s}'",
         (
             "a/inngest.json function 'x', step 's', after[1].wait: invalid wait duration: 'soon' is not a duration: "

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inngest_testkit import HistoryKind
-from inngest_testkit.testing.strategies import events, events_for, function_sets, step_outcomes
+from inngest_testkit import Event, Function, HistoryKind, Step, after, on_event
+from inngest_testkit.testing.strategies import (
+    Failure,
+    Outcome,
+    Returns,
+    StepOutcomes,
+    events,
+    events_for,
+    function_sets,
+    step_outcomes,
+)
 
 from .profile import law
-from .worlds import TAIL, Scenario, World
+from .worlds import NOTHING, TAIL, Scenario, World
 
 
 class Fault(Exception):
@@ -131,9 +141,16 @@ def crashes(draw, *, times=1):
     scenario = draw(distant_scenarios())
     gate = CountingGate()
     sound = Played(scenario, gate)
-    places = st.integers(0, len(gate.operations) - 1)
-    at = draw(st.lists(places, min_size=times, max_size=times, unique=True))
+    at = draw(st.lists(places(gate.operations), min_size=times, max_size=times, unique=True))
     return scenario, sound, CountingGate(*at, after=draw(st.booleans()))
+
+
+def places(operations):
+    """A place among the operations; rare ones are met as often as frequent ones."""
+    found = {
+        name: [place for place, each in enumerate(operations) if each == name] for name in dict.fromkeys(operations)
+    }
+    return st.one_of(*(st.sampled_from(each) for each in found.values()))
 
 
 @law(examples=80)
@@ -193,3 +210,70 @@ def test_a_crash_revives_no_step(crash):
                 ended[run.id, entry.step] = entry.at
     late = [call for call in calls if call.now > ended.get((call.run_id, call.step_id), call.now)]
     assert late == []
+
+
+START = Event(name="start", data={"n": 0, "flag": False, "kind": "a"})
+GO = Event(name="go", data={"n": 0, "flag": False, "kind": "a"})
+ONE = Returns({"n": 1})
+HOURS = timedelta(hours=1)
+
+
+def fixed(*steps, later=(), outcomes=NOTHING):
+    """A scenario of one function that `start` starts at once and other events meet an hour later."""
+    script = [(timedelta(), START), *((HOURS, event) for event in later)]
+    return Scenario((Function("f", on_event("start"), steps=steps),), script, outcomes)
+
+
+FIXED = {
+    "chain": fixed(Step("a", ONE), Step("b", ONE, after="a"), Step("c", ONE, after=after("b", wait="2h"))),
+    "two edges to one parent": fixed(
+        Step("a", ONE, after=[after(wait="1d"), after(wait="1d")]), Step("b", ONE, after="a")
+    ),
+    "join": fixed(
+        Step("a", ONE), Step("b", ONE, after=after(wait="2h")), Step("c", ONE, after=[after(["a", "b"]), "a"])
+    ),
+    "event in time": fixed(Step("a", ONE, after=after(event="go", ttl="3h")), Step("b", ONE, after="a"), later=[GO]),
+    "event in time, or not": fixed(
+        Step("a", ONE, after=after(event="go", ttl="3h", on_timeout=True)),
+        Step("b", ONE, after=after(event="stop", ttl="3h", on_timeout=True)),
+        later=[GO],
+    ),
+    "awaits what starts it": fixed(Step("a", ONE, after=after(event="start", ttl="3h"))),
+    "awaits what resumes it": fixed(
+        Step("a", ONE, after=after(event="go", ttl="3h")),
+        Step("b", ONE, after=after("a", event="go", ttl="3h")),
+        later=[GO],
+    ),
+    "retries": fixed(
+        Step("a", ONE),
+        Step("b", ONE, after="a"),
+        Step("w", ONE, after=after(wait="2h")),
+        outcomes=StepOutcomes({("f", "a"): Outcome((Failure(), Failure(retry_after=timedelta(seconds=3))), 1)}),
+    ),
+    "fails for good": fixed(
+        Step("a", ONE),
+        Step("b", ONE, after="a"),
+        Step("w", ONE, after=after(wait="2h")),
+        outcomes=StepOutcomes({("f", "a"): Outcome((Failure(retry_after=timedelta(seconds=3)),) * 3)}),
+    ),
+    "takes time": fixed(
+        Step("a", ONE), Step("b", ONE, after="a"), outcomes=StepOutcomes({("f", "a"): Outcome((), 1, HOURS)})
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_a_crash_anywhere_changes_nothing(name):
+    """A crash before, or after, each operation of a run in turn changes nothing of what is stored and seen."""
+    gate = CountingGate()
+    sound = Played(FIXED[name], gate)
+    changed = {}
+    for place, operation in enumerate(gate.operations):
+        for after_it in (False, True):
+            hurt = Played(FIXED[name], CountingGate(place, after=after_it))
+            where = f"{'after' if after_it else 'before'} operation {place}, {operation}"
+            if hurt.stored != sound.stored or hurt.world.pauses or hurt.engine.queue.pending:
+                changed[where] = hurt.stored
+            elif hurt.seen != sound.seen:
+                changed[where] = hurt.seen
+    assert changed == {}

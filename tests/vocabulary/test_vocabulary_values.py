@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from inngest_testkit.errors import NotJsonError
-from inngest_testkit.values import NULL, Json, decode, encode
+from inngest_testkit.events import Event
+from inngest_testkit.values import DEEPEST, NULL, Json, decode, encode
 
 EXAMPLES = settings(deadline=None, max_examples=150, derandomize=True, database=None)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
@@ -162,13 +163,28 @@ def test_the_root_has_a_name():
         encode({"x": {1}}, root="step 'a': output")
 
 
-def test_deep_nesting_is_refused():
-    """A value nested deeper than the encoder can follow is refused, and does not end the process."""
+@pytest.mark.parametrize("levels", [DEEPEST + 1, 1000, 5000])
+def test_deep_nesting_is_refused(levels):
+    """A value nested deeper than every reader can follow is refused, and does not end the process."""
     deep: list = []
-    for _ in range(5000):
+    for _ in range(levels - 1):
         deep = [deep]
     with pytest.raises(NotJsonError, match="it is nested too deeply"):
         encode(deep)
+
+
+def test_the_deepest_value_can_be_read_again():
+    """What is taken at all comes back."""
+    deep: list = []
+    for _ in range(DEEPEST - 1):
+        deep = [deep]
+    assert encode(deep).value == deep
+    assert Event(name="e", data={"deep": deep[0]}).received(id="i", ts=0).to_json().value["data"]["deep"] == deep[0]
+
+
+def test_many_brackets_are_not_many_levels():
+    """A long list of small objects is not deep."""
+    assert len(encode([{"a": []}] * 1000).value) == 1000
 
 
 @EXAMPLES
