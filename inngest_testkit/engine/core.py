@@ -134,6 +134,7 @@ class Core:
             runner=self._runner,
             executor=executor,
             journal=self.journal,
+            recorder=recorder,
             chooser=chooser,
             max_steps=max_steps,
         )
@@ -214,8 +215,7 @@ class Core:
         if event.id is None or event.ts is None:
             event = event.received(id=delivery, ts=epoch_ms(self.clock.now()))
         if await self._stream.publish(delivery, event, self.clock.now()):
-            self.journal.events.append(event)
-            self._recorder.engine(HistoryKind.EVENT_RECEIVED, {"name": event.name, "event_id": event.id})
+            self._lockstep.note(delivery, event)
 
     def _why_nothing(self, events: Sequence[Event], deliveries: Container[str]) -> str:
         """Say why a send started nothing."""
@@ -275,6 +275,7 @@ class Core:
             if due is not None:
                 self.clock.move_to(due)
                 item = await self._lockstep.work_one()
+        await self._lockstep.deliver()
         await self._after_work()
         return item
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from inngest_testkit.engine.seams import Chooser, FirstInSequence
 from inngest_testkit.errors import RunawayError
+from inngest_testkit.runs.model import HistoryKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
 
     from inngest_testkit.clock import FakeClock
     from inngest_testkit.event_stream.base import EventStream, Message
+    from inngest_testkit.events import Event
     from inngest_testkit.executor.executor import Executor
-    from inngest_testkit.queue.base import Lease, PendingItem, Queue, QueueItem
+    from inngest_testkit.lifecycle import Recorder
+    from inngest_testkit.queue.base import PendingItem, Queue, QueueItem
     from inngest_testkit.runner.runner import Runner
     from inngest_testkit.runs.journal import Journal
 
@@ -33,13 +36,24 @@ class Lockstep:
         runner: Runner,
         executor: Executor,
         journal: Journal,
+        recorder: Recorder,
         chooser: Chooser | None,
         max_steps: int,
     ) -> None:
         self._clock, self._stream, self._queue = clock, stream, queue
         self._runner, self._executor, self._journal = runner, executor, journal
         self._chooser = None if isinstance(chooser, FirstInSequence) else chooser
+        self._recorder = recorder
+        #: Deliveries that are noted and not yet handled.
+        self._noted: dict[str, None] = {}
         self.max_steps = max_steps
+
+    def note(self, delivery: str, event: Event) -> None:
+        """Write an event down as received, once for each delivery."""
+        if delivery not in self._noted:
+            self._noted[delivery] = None
+            self._journal.events.append(event)
+            self._recorder.engine(HistoryKind.EVENT_RECEIVED, {"name": event.name, "event_id": event.id})
 
     async def deliver(self) -> None:
         """Hand every event in the stream to the runner, before any work that they cause."""
@@ -47,27 +61,30 @@ class Lockstep:
             await self._handle(messages[0])
 
     async def _handle(self, message: Message) -> None:
+        self.note(message.id, message.event)
         await self._runner.handle(message)
         await self._stream.ack(message)
+        self._noted.pop(message.id, None)
 
     async def work_one(self) -> QueueItem | None:
         """Work the next thing that is due now, events first; return the item, None when nothing is due."""
         if self._chooser is not None:
             return await self._work_chosen(self._chooser)
         await self.deliver()
-        leases = await self._queue.lease(self._clock.now(), 1)
-        return await self._work(leases[0]) if leases else None
-
-    async def _work(self, lease: Lease) -> QueueItem:
-        await self._executor.work(lease)
-        await self.deliver()
-        return lease.item
+        if await self._stream.next_due() is not None:
+            return None  # a lost event comes first: what it caused must not be seen by it
+        for lease in await self._queue.lease(self._clock.now(), 1):
+            await self._executor.work(lease)
+            return lease.item
+        return None
 
     async def _work_chosen(self, chooser: Chooser) -> QueueItem | None:
         """Let the chooser decide between the next event in the stream and the items that are due."""
         while True:
             now = self._clock.now()
             messages = list(await self._stream.receive(now, 1))
+            if not messages and await self._stream.next_due() is not None:
+                return None
             items = await self._queue.peek(now)
             candidates: list[Message | PendingItem] = [*messages, *items]
             if not candidates:
@@ -86,10 +103,13 @@ class Lockstep:
     async def settle(self, until: datetime, done: Callable[[], bool] | None = None) -> None:
         """Work everything that is due at or before `until`, in order; stop early when `done` says so.
 
-        Raises `RunawayError` after `max_steps` items.
+        No event is left undelivered. Raises `RunawayError` after `max_steps` items.
         """
         worked = 0
-        while done is None or not done():
+        while True:
+            if done is not None and done():
+                await self.deliver()
+                return
             if await self.work_one() is None:
                 due = await self.next_due()
                 if due is None or due > until:
@@ -107,6 +127,5 @@ class Lockstep:
 
     async def next_due(self) -> datetime | None:
         """Return when something will happen next; None when nothing will."""
-        due = await self._queue.next_due()
         again = await self._stream.next_due()
-        return min((moment for moment in (due, again) if moment is not None), default=None)
+        return again if again is not None else await self._queue.next_due()

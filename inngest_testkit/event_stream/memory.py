@@ -35,11 +35,11 @@ class MemoryEventStream:
         if message_id in self._ids:
             return False
         self._ids.add(message_id)
-        self._put(Message(message_id, event, now))
+        self._waiting.append(Message(message_id, event, now))
+        self._wake()
         return True
 
-    def _put(self, message: Message) -> None:
-        self._waiting.append(message)
+    def _wake(self) -> None:
         if self._arrived is not None:
             self._arrived.set()
 
@@ -75,7 +75,9 @@ class MemoryEventStream:
     async def nack(self, message: Message) -> None:
         """See `EventStream.nack`."""
         if self._unsettled.pop(message.id, None) is not None:
-            self._put(replace(message, deliveries=message.deliveries + 1))
+            # In front, where it was.
+            self._waiting.appendleft(replace(message, deliveries=message.deliveries + 1))
+            self._wake()
 
     async def subscribe(self) -> AsyncIterator[Message]:
         """See `EventStream.subscribe`."""

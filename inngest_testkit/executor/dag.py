@@ -45,7 +45,7 @@ class DagWalker:
     def __init__(self, *, clock: Clock, queue: Queue, state: StateStore, recorder: Recorder) -> None:
         self._clock, self._queue, self._state, self._recorder = clock, queue, state, recorder
 
-    async def expand(self, plan: FunctionPlan, run_id: str, parent: str, *, once: bool) -> None:
+    async def expand(self, plan: FunctionPlan, run_id: str, parent: str, *, once: bool, visited: bool = False) -> None:
         """Take each edge from `parent` that can be taken and was not; raises `EdgeError`."""
         edges = plan.outgoing[parent]
         if not edges:
@@ -63,7 +63,7 @@ class DagWalker:
                 data = {"edge": edge.id, "if": edge.condition.text}
                 await self._recorder.run(HistoryKind.EDGE_NOT_TAKEN, run_id, edge.child, data=data, once=once)
                 continue
-            await self._take(edge, run_id, parent, variables, once=once)
+            await self._take(edge, run_id, parent, variables, once=once or visited)
 
     def _holds(self, edge: Edge, condition: Expression, variables: Mapping[str, Any]) -> bool:
         try:

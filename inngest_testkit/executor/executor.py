@@ -98,6 +98,8 @@ class Executor:
 
     async def _visit(self, item: QueueItem, state: RunState, plan: FunctionPlan, *, once: bool) -> None:
         """Walk an edge: run its child, or, when the child is done, look at the child's edges again."""
+        # Whoever queued the item may have been lost before it counted it.
+        await self._state.schedule(item.run_id, item.token)
         if item.step == TRIGGER:
             await self._recorder.run(HistoryKind.RUN_STARTED, item.run_id, once=once)
         elif item.step not in state.outputs:
@@ -110,7 +112,7 @@ class Executor:
             return
         else:
             await self._record_visit(item, once=once)
-        await self._follow(item, plan, once=once)
+        await self._follow(item, plan, once=once, visited=True)
 
     async def _again(self, item: QueueItem, state: RunState, plan: FunctionPlan) -> bool:
         """Go on where a lost worker stopped, if what the step came to is kept; False when it is to be done again."""
@@ -128,8 +130,8 @@ class Executor:
             return True
         return False
 
-    async def _follow(self, item: QueueItem, plan: FunctionPlan, *, once: bool) -> None:
-        await self._walker.expand(plan, item.run_id, item.step, once=once)
+    async def _follow(self, item: QueueItem, plan: FunctionPlan, *, once: bool, visited: bool = False) -> None:
+        await self._walker.expand(plan, item.run_id, item.step, once=once, visited=visited)
         await self._lifecycle.finalise(item.run_id, item.token, once=once)
 
     async def _record_visit(self, item: QueueItem, *, once: bool) -> None:

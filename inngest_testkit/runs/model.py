@@ -120,7 +120,7 @@ class HistoryEntry:
         return (
             self.kind is other.kind
             and self.step == other.step
-            and self.attempt == other.attempt
+            and (self.attempt == other.attempt or self.kind is HistoryKind.STEP_COMPLETED)
             and self.data.get("edge") == other.data.get("edge")
             and self.data.get("event_id") == other.data.get("event_id")
             and self.data.get("function_id") == other.data.get("function_id")

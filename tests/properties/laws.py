@@ -39,10 +39,18 @@ def steps_complete_once(world):
 
 
 def edges_are_taken_once(world):
-    """Each edge is traversed at most once in a run."""
+    """Each edge is traversed at most once in a run: it is taken once, and visits its child once."""
     for run in world.runs:
         taken = Counter(entry.data["edge"] for entry in run.history if entry.kind in TAKEN)
+        visits = Counter(entry.data["edge"] for entry in run.history if _is_visit(entry))
         assert all(count == 1 for count in taken.values()), taken
+        assert all(count == 1 for count in visits.values()), visits
+        assert set(visits) <= set(taken)
+
+
+def _is_visit(entry):
+    first = entry.kind is HistoryKind.STEP_STARTED and entry.attempt == 0
+    return first or entry.kind is HistoryKind.STEP_VISITED_AGAIN
 
 
 def conditions_decide(world):
