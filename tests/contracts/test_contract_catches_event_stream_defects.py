@@ -14,10 +14,11 @@ from inngest_testkit.event_stream.memory import MemoryEventStream
 
 
 class StreamIsAStack(MemoryEventStream):
-    def _put(self, message):
-        self._waiting.appendleft(message)
-        if self._arrived is not None:
-            self._arrived.set()
+    async def publish(self, message_id, event, now):
+        published = await super().publish(message_id, event, now)
+        if published:
+            self._waiting.appendleft(self._waiting.pop())
+        return published
 
 
 class StreamTakesIdsTwice(MemoryEventStream):
