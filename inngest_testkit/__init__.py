@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from inngest_testkit.clock import FakeClock
 from inngest_testkit.engine import AsyncEngine, Engine, Sent
-from inngest_testkit.errors import NonRetriableError, RetryAfterError, TestkitError
+from inngest_testkit.errors import NotFoundError, TestkitError
 from inngest_testkit.events import Event
-from inngest_testkit.functions.model import Function, Step, after, docker, http, on_cron, on_event
+from inngest_testkit.failures import NonRetriableError, RetryAfterError
+from inngest_testkit.functions.model import EventDefinition, Function, Step, after, docker, http, on_cron, on_event
 from inngest_testkit.runner.runner import TriggerExpressionWarning
 from inngest_testkit.runs import HistoryKind, Run, RunStatus, StepStatus
 
@@ -14,10 +15,12 @@ __all__ = [
     "AsyncEngine",
     "Engine",
     "Event",
+    "EventDefinition",
     "FakeClock",
     "Function",
     "HistoryKind",
     "NonRetriableError",
+    "NotFoundError",
     "RetryAfterError",
     "Run",
     "RunStatus",

@@ -24,7 +24,7 @@
     │   ├── PauseNotFoundError
     │   ├── PauseLeasedError
     │   └── VersionError              a function or action version that conflicts or is missing
-    └── StepFailedError                   raised by a step's code to steer its retries
+    └── StepFailedError           (module failures) raised by a step's code to steer its retries
         ├── NonRetriableError
         └── RetryAfterError
 
@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
 
 class TestkitError(Exception):
@@ -114,12 +114,15 @@ class EventError(TestkitError, ValueError):
 class NotFoundError(TestkitError, LookupError):
     """Something named that is not there. Attributes: `kind`, `name`, `known` (what there is)."""
 
-    def __init__(self, kind: str, name: object, known: Iterable[str] = (), *, reason: str = "") -> None:
+    def __init__(
+        self, kind: str, name: object, known: Iterable[str] = (), *, reason: str = "", message: str = ""
+    ) -> None:
         self.kind, self.name, self.known = kind, name, tuple(known)
-        message = f"there is no {kind} {name!r}"
+        message = message or f"there is no {kind} {name!r}"
         if reason:
             message += f": {reason}"
-        super().__init__(message + suggestion(str(name), self.known, label=f"known {kind}s"))
+        plural = f"{kind}es" if kind.endswith("s") else f"{kind}s"
+        super().__init__(message + suggestion(str(name), self.known, label=f"known {plural}"))
 
 
 class ExpressionError(TestkitError, ValueError):
@@ -217,22 +220,6 @@ class PauseLeasedError(StoreError):
 
 class VersionError(StoreError):
     """A function or action version that exists already, or does not exist."""
-
-
-class StepFailedError(TestkitError):
-    """Raised by a step's code to steer its retries; the step has failed with this message."""
-
-
-class NonRetriableError(StepFailedError):
-    """The step has failed for good: no further attempts."""
-
-
-class RetryAfterError(StepFailedError):
-    """The step has failed; the next attempt, if any is left, comes at `retry_after` (a span or a moment)."""
-
-    def __init__(self, message: str, retry_after: timedelta | datetime) -> None:
-        self.retry_after = retry_after
-        super().__init__(message)
 
 
 def suggestion(name: str, known: Iterable[str], *, label: str = "known") -> str:

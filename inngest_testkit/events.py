@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import KW_ONLY, dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 from inngest_testkit.errors import EventError, NotJsonError
 from inngest_testkit.values import WRAPPED, Json, JsonValue, decode, encode
@@ -12,7 +12,7 @@ from inngest_testkit.values import WRAPPED, Json, JsonValue, decode, encode
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["SCHEDULED_TIMER", "Event", "to_event"]
+__all__ = ["SCHEDULED_TIMER", "Event", "SdkEvent", "to_event"]
 
 #: The name of the event that a cron trigger starts a run with.
 SCHEDULED_TIMER = "inngest/scheduled.timer"
@@ -20,7 +20,14 @@ SCHEDULED_TIMER = "inngest/scheduled.timer"
 _FIELDS = ("name", "data", "user", "id", "ts", "v")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class SdkEvent(Protocol):
+    """The part of the official SDK's event object that is read; `user`, `id`, `ts` and `v` are read if there."""
+
+    name: str
+    data: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One event.
 
@@ -33,6 +40,7 @@ class Event:
 
     name: str
     data: Mapping[str, JsonValue] = field(default_factory=dict)
+    _: KW_ONLY
     user: Mapping[str, JsonValue] = field(default_factory=dict)
     id: str | None = None
     ts: int | None = None
@@ -67,6 +75,8 @@ class Event:
 
         Raises `EventError` with the path of what JSON cannot hold.
         """
+        for part in ("name", "id", "v"):
+            _plain_text(self.name, part, getattr(self, part) or "")
         return Event(
             name=self.name,
             data=_plain(self.name, "data", self.data),
@@ -121,6 +131,13 @@ def to_event(event: object, data: object = None, user: object = None, id: object
 
 def _wrong(name: str, key: str, expected: str, found: object) -> EventError:
     return EventError(f"event {name!r}: {key} must be {expected}, found {type(found).__name__}: {found!r}")
+
+
+def _plain_text(name: str, key: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise EventError(f"event {name!r}: {key} has half a surrogate pair, which UTF-8 cannot hold") from None
 
 
 def _plain(name: str, key: str, value: Mapping[str, JsonValue]) -> dict[str, JsonValue]:

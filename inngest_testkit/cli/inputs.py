@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inngest_testkit.errors import EventError, SetupError, StepFailedError, suggestion
+from inngest_testkit.errors import EventError, SetupError, suggestion
 from inngest_testkit.events import Event, to_event
+from inngest_testkit.failures import StepFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

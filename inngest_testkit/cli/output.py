@@ -102,18 +102,12 @@ def reported(screen: Screen) -> Iterator[None]:
 
 
 def print_run(run: Run, screen: Screen) -> None:
-    """Print a run's timeline, and in full what the timeline had to cut."""
+    """Print a run's timeline."""
     for line in _headline(title(run), screen.width):
         screen.write(line, "bold")
     table = rows(run)
     for line, kind in _table(table, screen.width):
         screen.write(line, STYLES.get(kind, ""))
-    # What is missing is told by a hint.
-    cut = run.error is not None and not any(_flat(str(run.error)) in row.outcome for row in table)
-    if run.error is not None and cut and run.error.name != "MissingDriverError":
-        for line in f"error: {run.error}".splitlines():
-            for part in _wrapped(f"  {line}", screen.width, "    "):
-                screen.write(part, "red")
 
 
 def _table(table: Sequence[Row], width: int | None) -> Iterator[tuple[str, str]]:
@@ -152,10 +146,6 @@ def _headline(text: str, width: int | None) -> Iterator[str]:
             longer = f"    {part}"
         line = longer
     yield from _wrapped(line, width, "    ")
-
-
-def _flat(text: str) -> str:
-    return " ".join(text.split())
 
 
 def summary(runs: Sequence[Run], started_at: datetime, now: datetime) -> str:

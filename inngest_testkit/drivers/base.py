@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from inngest_testkit.events import Event
 from inngest_testkit.runs.model import ErrorInfo
@@ -37,7 +37,15 @@ class StepOutputs(Mapping[str, JsonValue]):
         self.encoded = encoded
 
     def __getitem__(self, key: str) -> JsonValue:
-        return self.encoded[key].value
+        try:
+            return self.encoded[key].value
+        except KeyError:
+            done = ", ".join(repr(step) for step in self.encoded) or "none"
+            raise KeyError(f"no output of step {key!r}; steps that are done: {done}") from None
+
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401 - as in Mapping
+        """Return the step's output, or `default` when the step is not done."""
+        return self.encoded[key].value if key in self.encoded else default
 
     def __contains__(self, key: object) -> bool:
         return key in self.encoded

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
@@ -24,15 +24,15 @@ class _UnsetType:
 UNSET: Final[Any] = _UnsetType()
 
 Raises = BaseException | type[BaseException]
-SideEffect = Callable[..., Any] | Sequence[Any]
+SideEffect = Callable[..., Any] | list[Any] | tuple[Any, ...] | BaseException | type[BaseException]
 
 
 class Mock:
     """One mock of one step; `calls` are the requests that it answered, in order.
 
     Exactly one of `returns`, `raises` and `side_effect` says what it does; with `takes` alone the step's own code
-    runs and takes that virtual time. A `side_effect` is a callable that asks for what it wants as a step does
-    (`event`, `steps`, `attempt`, …), or a list with one result for each attempt, exceptions among them being
+    runs and takes that virtual time. A `side_effect` is an exception, a callable that asks for what it wants as a
+    step does (`event`, `steps`, `attempt`, …), or a list with one result for each attempt, exceptions among them being
     raised (the last one repeats). `times` limits how many executions it answers.
     """
 
@@ -77,10 +77,17 @@ class Mock:
         return MockError(f"mock of step {self.step_id!r} of function {self.function_id!r}: {reason}")
 
     def _code(self, returns: object, raises: Raises | None, side_effect: SideEffect | None) -> Callable[..., Any]:
+        if _is_exception(side_effect):
+            return lambda: _produce(side_effect)
         if callable(side_effect):
             check_callable(side_effect, f"mock of step {self.step_id!r}")
             return side_effect
         if side_effect is not None:
+            if not isinstance(side_effect, (list, tuple)):
+                raise self._error(
+                    "side_effect is a callable, an exception, or a list with one result for each attempt, "
+                    f"found {side_effect!r}; write returns= for one output"
+                )
             results = list(side_effect)
             if not results:
                 raise self._error("side_effect is an empty list: there is nothing to answer")

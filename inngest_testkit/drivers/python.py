@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-import traceback
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.drivers.base import Bridge, StepRequest, StepResponse, direct
-from inngest_testkit.errors import NonRetriableError, NotJsonError, RetryAfterError, SetupError
+from inngest_testkit.errors import NotJsonError, SetupError, UsageError
 from inngest_testkit.events import Event, to_event
+from inngest_testkit.failures import NonRetriableError, RetryAfterError
 from inngest_testkit.functions.model import PythonRuntime, StepCode
 from inngest_testkit.runs.model import ErrorInfo
 from inngest_testkit.values import NULL, decode, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["PARAMETERS", "PythonDriver", "call_step", "check_callable", "failure"]
 
@@ -49,20 +50,53 @@ class PythonDriver:
 
 async def call_step(run: StepCode, request: StepRequest, bridge: Bridge[Any]) -> StepResponse:
     """Call a step's code with what it asks for, and turn what comes back, or is raised, into the response."""
-    sent: list[Event] = []
+    outbox = _Outbox(request.step_id)
     try:
-        result = run(**_arguments(wanted_by(run), request, sent))
+        result = run(**_arguments(wanted_by(run), request, outbox))
         if inspect.isawaitable(result):
             result = await bridge(result)
-        output = NULL if result is None else encode(result, root=f"the output of step {request.step_id!r}")
+        output = NULL if result is None else encode(result, root="output")
     except Exception as error:  # noqa: BLE001 - whatever a step raises is the step's failure
         return failure(error)
-    return StepResponse(output=output, events=tuple(sent))
+    except asyncio.CancelledError as error:
+        if _is_cancelled_from_outside():
+            raise
+        return failure(error)
+    finally:
+        outbox.close()
+    return StepResponse(output=output, events=tuple(outbox.events))
 
 
-def failure(error: Exception) -> StepResponse:
+def _is_cancelled_from_outside() -> bool:
+    """Whether the caller of the engine was cancelled, rather than something that the step itself awaited."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return False
+    return task is not None and task.cancelling() > 0
+
+
+class _Outbox:
+    """What a step sends while it runs."""
+
+    def __init__(self, step_id: str) -> None:
+        self.events: list[Event] = []
+        self._step_id, self._open = step_id, True
+
+    def send(self, event: object, data: Mapping[str, object] | None = None) -> None:
+        """Send an event when the step is completed."""
+        if not self._open:
+            raise UsageError(f"step {self._step_id!r} is over: `send` works while the step that asked for it runs")
+        self.events.append(to_event(event, data))
+
+    def close(self) -> None:
+        """Take nothing more."""
+        self._open = False
+
+
+def failure(error: BaseException) -> StepResponse:
     """Turn what a step raised into its response."""
-    info = ErrorInfo.from_exception(error, "".join(traceback.format_exception(error)))
+    info = ErrorInfo.from_exception(error)
     retryable = not isinstance(error, (NonRetriableError, NotJsonError))
     retry_after = error.retry_after if isinstance(error, RetryAfterError) else None
     return StepResponse(error=info, retryable=retryable, retry_after=retry_after)
@@ -70,23 +104,33 @@ def failure(error: Exception) -> StepResponse:
 
 def check_callable(run: StepCode, where: str) -> None:
     """Raise `SetupError` when a callable asks for something that steps do not get."""
-    unknown = [name for name in wanted_by(run) if name not in PARAMETERS and name != _EVERYTHING]
+    wanted = wanted_by(run)
+    unknown = [name for name in wanted if name not in PARAMETERS and name != _EVERYTHING]
     if unknown:
         raise SetupError(
             f"{where}: its callable asks for {', '.join(repr(n) for n in unknown)}; "
             f"a step can have {', '.join(PARAMETERS)}. Give other parameters a default"
         )
+    unnamed = [p.name for p in _parameters(run) if p.kind is p.POSITIONAL_ONLY and p.default is p.empty]
+    if unnamed:
+        raise SetupError(
+            f"{where}: its callable takes {', '.join(unnamed)} by position only; steps are called with names, "
+            "so take the '/' away"
+        )
 
 
-@lru_cache(maxsize=4096)
 def wanted_by(run: StepCode) -> tuple[str, ...]:
     """Return the parameters that a callable must or can be given; `**` for one that takes everything."""
     try:
-        parameters = inspect.signature(run).parameters.values()
-    except (TypeError, ValueError):
-        return ()
+        return _wanted_by(run)
+    except TypeError:  # it has no hash
+        return _wanted_by.__wrapped__(run)
+
+
+@lru_cache(maxsize=4096)
+def _wanted_by(run: StepCode) -> tuple[str, ...]:
     wanted = []
-    for parameter in parameters:
+    for parameter in _parameters(run):
         if parameter.kind is parameter.VAR_KEYWORD:
             wanted.append(_EVERYTHING)
         elif parameter.kind is not parameter.VAR_POSITIONAL and (
@@ -96,26 +140,25 @@ def wanted_by(run: StepCode) -> tuple[str, ...]:
     return tuple(wanted)
 
 
-def _arguments(wanted: tuple[str, ...], request: StepRequest, sent: list[Event]) -> dict[str, object]:
+def _parameters(run: StepCode) -> Sequence[inspect.Parameter]:
+    try:
+        return tuple(inspect.signature(run).parameters.values())
+    except (TypeError, ValueError):
+        return ()
+
+
+def _arguments(wanted: tuple[str, ...], request: StepRequest, outbox: _Outbox) -> dict[str, object]:
     if _EVERYTHING in wanted:
         wanted = PARAMETERS
-    return {name: _PROVIDERS[name](request, sent) for name in wanted}
+    return {name: _PROVIDERS[name](request, outbox) for name in wanted}
 
 
-def _event(request: StepRequest, _: list[Event]) -> Event:
+def _event(request: StepRequest, _: _Outbox) -> Event:
     fields: Mapping[str, Any] = decode(request.event.raw)  # type: ignore[assignment]
     return Event(**fields)
 
 
-def _sender(_: StepRequest, sent: list[Event]) -> Callable[..., None]:
-    def send(event: object, data: Mapping[str, object] | None = None) -> None:
-        """Send an event when the step is completed."""
-        sent.append(to_event(event, data))
-
-    return send
-
-
-_PROVIDERS: dict[str, Callable[[StepRequest, list[Event]], object]] = {
+_PROVIDERS: dict[str, Callable[[StepRequest, _Outbox], object]] = {
     "event": _event,
     "steps": lambda request, _: request.steps,
     "attempt": lambda request, _: request.attempt,
@@ -123,5 +166,5 @@ _PROVIDERS: dict[str, Callable[[StepRequest, list[Event]], object]] = {
     "step_id": lambda request, _: request.step_id,
     "function_id": lambda request, _: request.function_id,
     "now": lambda request, _: request.now,
-    "send": _sender,
+    "send": lambda _, outbox: outbox.send,
 }

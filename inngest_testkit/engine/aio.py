@@ -15,7 +15,7 @@ from inngest_testkit.errors import UsageError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Coroutine, Iterable, Sequence
+    from collections.abc import Coroutine, Iterable, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from inngest_testkit.engine.results import Sent
     from inngest_testkit.engine.seams import Chooser, Gate
     from inngest_testkit.event_stream.base import EventStream
-    from inngest_testkit.events import Event
+    from inngest_testkit.events import Event, SdkEvent
     from inngest_testkit.functions.model import Function
     from inngest_testkit.queue.base import Queue, QueueItem
     from inngest_testkit.runs import Run
@@ -112,10 +112,10 @@ class AsyncEngine(Surface):
 
     async def send(
         self,
-        event: str | Event | Sequence[object] | object,
-        data: object = None,
+        event: str | Event | Mapping[str, object] | Sequence[Event | Mapping[str, object]] | SdkEvent,
+        data: Mapping[str, object] | None = None,
         *,
-        user: object = None,
+        user: Mapping[str, object] | None = None,
         id: str | None = None,  # noqa: A002 - the event's field
         ts: int | None = None,
     ) -> Sent:
@@ -126,7 +126,7 @@ class AsyncEngine(Surface):
         """See `Engine.advance`."""
         await self._call(self._core.advance(span))
 
-    async def run_until_complete(self, *runs: Run, limit: Duration = "366d") -> None:
+    async def run_until_complete(self, *runs: Run | Sent, limit: Duration = "366d") -> None:
         """See `Engine.run_until_complete`."""
         await self._call(self._core.run_until_complete(runs, limit))
 

@@ -41,6 +41,7 @@ from inngest_testkit.runner.runner import Runner
 from inngest_testkit.runs import HistoryEntry, Journal, Run, RunStatus
 from inngest_testkit.runs.model import HistoryKind
 from inngest_testkit.runs.replay import replay
+from inngest_testkit.runs.view import DROPPED
 from inngest_testkit.state.memory import MemoryStateStore
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ class Core:
         chooser: Chooser | None = None,
         gate: Gate | None = None,
     ) -> None:
+        if isinstance(seed, bool) or not isinstance(seed, (int, str)):
+            raise SetupError(f"seed must be a whole number or a text, found {seed!r}")
         if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
             raise SetupError(f"max_steps must be a whole number from 1, found {max_steps!r}")
         if keep not in ("all", "failed") and (isinstance(keep, bool) or not isinstance(keep, int) or keep < 0):
@@ -200,6 +203,8 @@ class Core:
 
     def _received(self, event: object, data: object, user: object, id: object, ts: object) -> list[Event]:  # noqa: A002
         if isinstance(event, (list, tuple)):
+            if any(part is not None for part in (data, user, id, ts)):
+                raise EventError("data, user, id and ts go with an event's name; events in a list have them inside")
             given = []
             for index, one in enumerate(event):
                 try:
@@ -245,10 +250,14 @@ class Core:
             await self._settle(until)
         self.clock.move_to(until)
 
-    async def run_until_complete(self, runs: Sequence[Run], limit: Duration) -> None:
+    async def run_until_complete(self, runs: Sequence[Run | Sent], limit: Duration) -> None:
         """Jump from due time to due time until the runs are over."""
         until = self.clock.now() + to_timedelta(limit)
-        wanted = {run.id: None for run in runs}
+        wanted = {run.id: None for given in runs for run in (given.runs if isinstance(given, Sent) else (given,))}
+        if runs and not wanted:
+            return
+        for run_id in wanted:
+            self._known(run_id)
 
         def done() -> bool:
             return not self._open(wanted)
@@ -265,7 +274,9 @@ class Core:
     def _why_incomplete(self, left: Sequence[str], limit: Duration) -> str:
         shown = "\n".join(f"- {self.run(run_id)!r}; waiting: {list(self.run(run_id).waiting)}" for run_id in left[:5])
         what = "nothing more will happen" if self.next_due is None else f"the next thing is due {self.next_due}"
-        return f"{len(left)} runs are not over at {self.clock.now()}, limit {limit}; {what}:\n{shown}"
+        count = "1 run is" if len(left) == 1 else f"{len(left)} runs are"
+        remedy = "raise limit=, or send what they wait for"
+        return f"{count} not over at {self.clock.now()}, limit {limit}; {what}; {remedy}:\n{shown}"
 
     async def run_next(self) -> QueueItem | None:
         """Work the next item that is due, moving the clock to it if it lies ahead."""
@@ -282,8 +293,7 @@ class Core:
     async def cancel(self, run: Run | str) -> bool:
         """Cancel a run; False when it is over."""
         run_id = run.id if isinstance(run, Run) else run
-        if run_id not in self.journal.runs:
-            raise NotFoundError("run", run_id, self.journal.runs)
+        self._known(run_id)
         cancelled = await self._lifecycle.cancel(run_id, "cancelled by the engine's user")
         await self._after_work()
         return cancelled
@@ -327,9 +337,13 @@ class Core:
 
     def run(self, run_id: str) -> Run:
         """Return the view of a run."""
-        if run_id not in self.journal.runs:
-            raise NotFoundError("run", run_id, self.journal.runs)
+        self._known(run_id)
         return Run(run_id, self.journal.functions[run_id], self.journal)
+
+    def _known(self, run_id: str) -> None:
+        if run_id not in self.journal.runs:
+            dropped = "" if self._keep == "all" else f"; or {DROPPED}"
+            raise NotFoundError("run", run_id, reason=f"this engine does not have it{dropped}")
 
     def runs(self, function: str | None, status: RunStatus | str | None) -> list[Run]:
         """Return runs in order of creation."""

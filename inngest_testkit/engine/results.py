@@ -34,9 +34,11 @@ class Sent:
         if len(self.runs) == 1:
             return self.runs[0]
         if not self.runs:
-            raise NotFoundError("run", "of this send", reason=self.why_nothing)
+            raise NotFoundError("run", "", message="this send started no run", reason=self.why_nothing)
         started = ", ".join(f"{run.function_id} ({run.id})" for run in self.runs)
-        raise NotFoundError("single run", "of this send", reason=f"it started {len(self.runs)}: {started}; use .runs")
+        raise NotFoundError(
+            "run", "", message=f"this send started {len(self.runs)} runs", reason=f"{started}; use .runs"
+        )
 
     def of(self, function_id: str) -> Sequence[Run]:
         """Return the runs of one function."""

@@ -15,7 +15,7 @@ from inngest_testkit.errors import UsageError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Coroutine, Iterable, Sequence
+    from collections.abc import Coroutine, Iterable, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from inngest_testkit.engine.results import Sent
     from inngest_testkit.engine.seams import Chooser, Gate
     from inngest_testkit.event_stream.base import EventStream
-    from inngest_testkit.events import Event
+    from inngest_testkit.events import Event, SdkEvent
     from inngest_testkit.functions.model import Function
     from inngest_testkit.queue.base import Queue, QueueItem
     from inngest_testkit.runs import Run
@@ -131,10 +131,10 @@ class Engine(Surface):
 
     def send(
         self,
-        event: str | Event | Sequence[object] | object,
-        data: object = None,
+        event: str | Event | Mapping[str, object] | Sequence[Event | Mapping[str, object]] | SdkEvent,
+        data: Mapping[str, object] | None = None,
         *,
-        user: object = None,
+        user: Mapping[str, object] | None = None,
         id: str | None = None,  # noqa: A002 - the event's field
         ts: int | None = None,
     ) -> Sent:
@@ -155,7 +155,7 @@ class Engine(Surface):
         """
         self._call(self._core.advance(span))
 
-    def run_until_complete(self, *runs: Run, limit: Duration = "366d") -> None:
+    def run_until_complete(self, *runs: Run | Sent, limit: Duration = "366d") -> None:
         """Jump from due time to due time until the runs (none given: all) are over.
 
         Raises `RunIncompleteError` when some are not over after `limit`, or nothing more will happen.

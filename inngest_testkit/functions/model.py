@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, ClassVar, TypeAlias
 
+from inngest_testkit.durations import format_duration
 from inngest_testkit.errors import SetupError
 
 __all__ = [
@@ -170,6 +172,8 @@ class Step:
             raise SetupError(f"step {id!r}: give either a callable or a runtime, not both")
         if run is not None and not callable(run):
             raise SetupError(f"step {id!r}: run must be a callable, found {type(run).__name__}: {run!r}")
+        if runtime is not None and not isinstance(runtime, (PythonRuntime, HttpRuntime, DockerRuntime)):
+            raise SetupError(f"step {id!r}: unknown runtime {runtime!r}; write http(url) or docker(path)")
         if runtime is None and run is not None:
             runtime = PythonRuntime(run)
         if isinstance(runtime, _DockerAt):
@@ -207,7 +211,12 @@ class Function:
     ) -> None:
         for trigger in triggers:
             if not isinstance(trigger, Trigger):
-                raise SetupError(f"function {id!r}: expected on_event(...) or on_cron(...), found {trigger!r}")
+                raise SetupError(
+                    f"function {id!r}: expected on_event(...) or on_cron(...), found {type(trigger).__name__}; "
+                    "steps go into steps=[...]"
+                )
+        if isinstance(steps, Step) or not isinstance(steps, Iterable):
+            raise SetupError(f"function {id!r}: steps takes a list of Step(...), found {type(steps).__name__}")
         listed = tuple(steps)
         for step in listed:
             if not isinstance(step, Step):
@@ -246,23 +255,32 @@ def after(
     step: str | Iterable[str] = TRIGGER,
     *,
     if_: str | None = None,
-    wait: str | None = None,
+    wait: str | timedelta | None = None,
     event: str | None = None,
     match: str | None = None,
-    ttl: str | None = None,
+    ttl: str | timedelta | None = None,
     on_timeout: bool = False,
 ) -> After:
     """Describe an edge into a step.
 
     `step` is the parent; a list means that all of them must be done. `if_` is evaluated when the parent is done and
-    may read `event`, `steps` and `response` (the parent's output). `wait` delays the step. With `event` the step
-    waits, at most `ttl`, for an event of that name for which `match` (which also reads it as `async`) is true;
+    may read `event`, `steps` and `response` (the parent's output). `wait` delays the step. Instead, with `event` the
+    step waits, at most `ttl`, for an event of that name for which `match` (which also reads it as `async`) is true;
     `on_timeout=True` turns it around: the step runs when no such event came.
     """
+    if wait is not None and event is not None:
+        raise SetupError(f"after({step!r}, ...): give either wait or event; with an event, ttl is how long to wait")
     single = isinstance(step, str)
     parents = (step,) if isinstance(step, str) else tuple(step)
     return After(
-        steps=parents, if_=if_, wait=wait, event=event, match=match, ttl=ttl, on_timeout=on_timeout, join=not single
+        steps=parents,
+        if_=if_,
+        wait=_text(wait),
+        event=event,
+        match=match,
+        ttl=_text(ttl),
+        on_timeout=on_timeout,
+        join=not single,
     )
 
 
@@ -276,11 +294,17 @@ def docker(path: str) -> DockerRuntime:
     return _DockerAt(path=path)
 
 
+def _text(span: str | timedelta | None) -> str | None:
+    return format_duration(span) if isinstance(span, timedelta) else span
+
+
 def _entries(given: str | After | Iterable[str | After]) -> tuple[After, ...]:
     if isinstance(given, str):
         return (After((given,)),)
     if isinstance(given, After):
         return (given,)
+    if not isinstance(given, Iterable):
+        raise SetupError(f"after takes a step's id, after(...), or a list of them, found {given!r}")
     entries = tuple(After((entry,)) if isinstance(entry, str) else entry for entry in given)
     for entry in entries:
         if not isinstance(entry, After):

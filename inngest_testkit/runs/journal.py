@@ -103,15 +103,14 @@ class Journal:
     def recent(self, count: int = 12) -> list[str]:
         """Return the last entries of all runs as text."""
         entries = islice(reversed(self._recent), count)
-        return [_line(entry) for entry in reversed(list(entries))]
+        return [self._line(entry) for entry in reversed(list(entries))]
 
-
-def _line(entry: HistoryEntry) -> str:
-    parts = [f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.kind.value]
-    if entry.step:
-        parts.append(entry.step)
-    if entry.kind is HistoryKind.EVENT_RECEIVED:
-        parts.append(str(entry.data.get("name")))
-    if entry.run_id:
-        parts.append(f"run {entry.run_id}")
-    return "  ".join(parts)
+    def _line(self, entry: HistoryEntry) -> str:
+        parts = [f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.kind.value]
+        if entry.step:
+            parts.append(entry.step)
+        if entry.kind is HistoryKind.EVENT_RECEIVED:
+            parts.append(str(entry.data.get("name")))
+        if entry.run_id:
+            parts.append(f"of {self.functions.get(entry.run_id, 'a run that was dropped')}, run {entry.run_id}")
+        return "  ".join(parts)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from inngest_testkit.values import Json, JsonValue
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = [
     "EMPTY",
@@ -79,26 +79,55 @@ class HistoryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ErrorInfo:
-    """An error as JSON can hold it: the exception's `name`, its `message`, and the `stack` as text."""
+    """An error as JSON can hold it: the exception's `name`, its `message`, and the `stack` as text.
+
+    `place` is the line of the step's code that raised it, such as `flows.py:4 in pay`; empty when there is none.
+    """
 
     name: str
     message: str
     stack: str = ""
+    place: str = ""
 
     @classmethod
-    def from_exception(cls, error: BaseException, stack: str = "") -> ErrorInfo:
-        """Describe an exception."""
-        return cls(type(error).__name__, str(error), stack)
+    def from_exception(cls, error: BaseException) -> ErrorInfo:
+        """Describe an exception; of a group, its members too."""
+        return cls(type(error).__name__, _message(error), "".join(traceback.format_exception(error)), _place(error))
 
     def to_dict(self) -> dict[str, JsonValue]:
         """Return the error as JSON."""
-        return {"name": self.name, "message": self.message, "stack": self.stack}
+        return {"name": self.name, "message": self.message, "stack": self.stack, "place": self.place}
 
     def __str__(self) -> str:
         return f"{self.name}: {self.message}" if self.message else self.name
 
     def __repr__(self) -> str:
         return f"ErrorInfo({str(self)!r})"
+
+
+def _message(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception as second:  # noqa: BLE001 - an exception's own code may be broken
+        return f"(its message cannot be shown: {type(second).__name__})"
+    if isinstance(error, BaseExceptionGroup):
+        members = "; ".join(f"{type(each).__name__}: {_message(each)}" for each in error.exceptions)
+        return f"{text}: {members}"
+    return text
+
+
+def _place(error: BaseException) -> str:
+    """The innermost line outside of this package and of what is installed."""
+    found = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        path = Path(frame.f_code.co_filename)
+        if not _PACKAGES & set(path.parts) and not path.parts[0].startswith("<"):
+            found = f"{path.name}:{line} in {frame.f_code.co_name}"
+    return found
+
+
+#: Folders whose code is not the user's.
+_PACKAGES = {"inngest_testkit", "site-packages", "asyncio"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,13 +144,16 @@ def _step_completed(entry: HistoryEntry, start: datetime) -> tuple[str, str]:
 def _step_failed(entry: HistoryEntry, start: datetime) -> tuple[str, str]:
     retry_at = entry.data.get("retry_at")
     then = "failed for good" if retry_at is None else f"retry at +{_since(retry_at, start)}"
-    return ("failed" if retry_at is None else "retry"), f"{_short(str(entry.data['error']))} · {then}"
+    error = entry.data["error"]
+    place = f" ({error.place})" if error.place else ""
+    return ("failed" if retry_at is None else "retry"), f"{_short(str(error))}{place} · {then}"
 
 
 def _run_over(entry: HistoryEntry, start: datetime) -> tuple[str, str]:
     error = entry.data.get("error")
     reason = error or entry.data.get("reason")
-    return "failed" if error else "run", f"{entry.kind.value}" + (f": {_short(str(reason))}" if reason else "")
+    # In full: the remedy is at the end.
+    return "failed" if error else "run", entry.kind.value + (f": {' '.join(str(reason).split())}" if reason else "")
 
 
 _DESCRIBE: dict[HistoryKind, Callable[[HistoryEntry, datetime], tuple[str, str] | None]] = {

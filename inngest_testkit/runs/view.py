@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from inngest_testkit.events import Event
-    from inngest_testkit.runs.journal import Journal
+    from inngest_testkit.runs.journal import Journal, Shape
 
-__all__ = ["Run", "Steps"]
+__all__ = ["DROPPED", "Run", "Steps"]
+
+#: Why a run that was there is not.
+DROPPED = "it was over and has been dropped, see Engine(keep=...)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +35,14 @@ class Run:
 
     id: str
     function_id: str
-    _journal: Journal = field(repr=False, compare=False)
+    _journal: Journal = field(repr=False)
 
     @property
     def _entries(self) -> list[HistoryEntry]:
         try:
             return self._journal.runs[self.id]
         except KeyError:
-            raise NotFoundError("run", self.id, reason="it has been dropped, see Engine(keep=...)") from None
+            raise NotFoundError("run", self.id, reason=DROPPED) from None
 
     @property
     def _replay(self) -> Replay:
@@ -95,7 +98,8 @@ class Run:
     @property
     def events(self) -> tuple[Event, ...]:
         """The events that started the run."""
-        return self._journal.run_events.get(self.id, ())
+        _ = self._entries
+        return self._journal.run_events[self.id]
 
     @property
     def waiting(self) -> tuple[Wait, ...]:
@@ -124,16 +128,22 @@ class Run:
         return why_not(self, step)
 
     @property
+    def _shape(self) -> Shape:
+        _ = self._entries
+        return self._journal.shapes[self.id]
+
+    @property
     def step_ids(self) -> tuple[str, ...]:
         """The ids of all steps of the function, run or not."""
-        return tuple(self._journal.shapes[self.id].step_ids)
+        return tuple(self._shape.step_ids)
 
     def parents_of(self, step: str) -> tuple[tuple[str, ...], ...]:
         """The parents of each edge into a step."""
-        return tuple(tuple(parents) for parents in self._journal.shapes[self.id].parents_of(step))
+        return tuple(tuple(parents) for parents in self._shape.parents_of(step))
 
     def __repr__(self) -> str:
-        return f"<Run {self.id} of {self.function_id} {self.status.value}, {len(self.steps)} steps>"
+        steps = "1 step" if len(self.steps) == 1 else f"{len(self.steps)} steps"
+        return f"<Run {self.id} of {self.function_id} {self.status.value}, {steps}>"
 
 
 class Steps(Mapping[str, StepRecord]):
@@ -161,7 +171,9 @@ class Steps(Mapping[str, StepRecord]):
     def _missing(self, step: str) -> NotFoundError:
         ids = self._run.step_ids
         if step in ids:
-            return NotFoundError("record of step", step, reason=self._run.why_not(step))
+            return NotFoundError(
+                "step", step, message=f"step {step!r} of {self._run!r}", reason=self._run.why_not(step)
+            )
         return NotFoundError("step", step, ids, reason=f"function {self._run.function_id!r} does not have it")
 
     def __contains__(self, key: object) -> bool:

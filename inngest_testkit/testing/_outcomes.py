@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from inngest_testkit.durations import to_timedelta
-from inngest_testkit.errors import NonRetriableError, RetryAfterError
+from inngest_testkit.failures import NonRetriableError, RetryAfterError
 from inngest_testkit.testing._extra import st
 from inngest_testkit.testing._values import known_objects
 

@@ -102,10 +102,10 @@ def test_start_sets_the_clock(cli, payment):
     assert "2025-06-01 07:00:00" in ended.out
 
 
-def test_an_error_that_the_timeline_cuts_is_printed_in_full(cli, payment):
+def test_an_error_is_printed_in_full_where_the_run_ends(cli, payment):
     message = "word " * 30 + "end"
     ended = cli("run", payment, "--mock", f"charge=!{message}")
-    assert f"  error: StepFailedError: {message}\n" in ended.out
+    assert f"run.failed: StepFailedError: {message}\n" in ended.out
 
 
 # -- events
@@ -343,7 +343,6 @@ def test_a_docker_step_fails_with_the_option_that_mocks_it(cli, payment):
         "Hint: step 'charge' needs docker, which this command does not run; give its output:\n"
         "  --mock 'charge={\"ok\": true}'\n" in ended.err
     )
-    assert "engine.mock(" not in ended.out + ended.err
 
 
 def test_an_http_step_that_nobody_answers_gets_the_option_that_mocks_it(cli, project):

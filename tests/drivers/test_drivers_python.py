@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import pytest
 
-from inngest_testkit import Engine, Function, RunStatus, Step, on_event
+from inngest_testkit import Engine, Function, RetryAfterError, RunStatus, Step, on_event
 
 
 def run_step(code, data=None, **options):
@@ -54,6 +57,78 @@ def test_any_kind_of_callable_will_do(kind):
         "async method": Service().step_async,
     }
     assert run_step(codes[kind]).output == "e"
+
+
+def test_a_callable_without_a_hash_will_do():
+    @dataclass
+    class Service:
+        prefix: str
+
+        def __call__(self, event):
+            return self.prefix + event.name
+
+    assert run_step(Service("> ")).output == "> e"
+
+
+def test_a_task_that_the_step_cancelled_itself_is_its_failure():
+    async def step():
+        task = asyncio.create_task(asyncio.sleep(10))
+        task.cancel()
+        await task
+
+    assert run_step(step).steps["s"].error.name == "CancelledError"
+
+
+def test_an_exception_whose_text_is_broken_is_a_failure_all_the_same():
+    class Broken(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    def step():
+        raise Broken
+
+    assert str(run_step(step).steps["s"].error) == "Broken: (its message cannot be shown: RuntimeError)"
+
+
+def test_a_group_of_exceptions_names_its_members():
+    def step():
+        raise ExceptionGroup("two of them", [ValueError("one"), KeyError("other")])
+
+    assert run_step(step).steps["s"].error.message == (
+        "two of them (2 sub-exceptions): ValueError: one; KeyError: 'other'"
+    )
+
+
+def test_the_output_of_a_step_that_is_not_done_is_named():
+    error = run_step(lambda steps: steps["frist"]).steps["s"].error
+    assert "no output of step 'frist'; steps that are done: 'first'" in error.message
+
+
+def test_an_error_says_which_line_of_the_step_raised_it():
+    def step():
+        raise ValueError("no")
+
+    error = run_step(step).steps["s"].error
+    assert error.place.startswith("test_drivers_python.py:")
+    assert error.place.endswith(" in step")
+
+
+@pytest.mark.parametrize("retry_after", ["5m", 300, timedelta(minutes=5)])
+def test_retry_after_is_a_span_as_anywhere_else(retry_after):
+    def busy(attempt):
+        if not attempt:
+            raise RetryAfterError("busy", retry_after)
+
+    run = run_step(busy)
+    assert (run.waiting[0].until - run.started_at) == timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("retry_after", ["tomorrow", datetime(2024, 1, 1)])  # noqa: DTZ001 - that is the mistake
+def test_a_retry_after_that_cannot_be_read_is_the_steps_error(retry_after):
+    def busy():
+        raise RetryAfterError("busy", retry_after)
+
+    assert run_step(busy).steps["s"].error.name in {"DurationError", "SetupError"}
 
 
 def test_steps_is_read_only_and_knows_only_what_is_done():

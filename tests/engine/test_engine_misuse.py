@@ -216,7 +216,10 @@ def test_a_run_that_cannot_end_within_the_limit_says_what_it_waits_for(engine):
         Function("slow", on_event("slow"), steps=[Step("s", lambda: 1, after=after("$trigger", wait="2d"))])
     )
     run = engine.send("slow").run
-    with pytest.raises(RunIncompleteError, match=r"1 runs are not over .*\n.*Wait time of s until 2024-01-03"):
+    with pytest.raises(
+        RunIncompleteError,
+        match=r"1 run is not over .* raise limit=, or send what they wait for:\n.*Wait time of s until 2024-01-03",
+    ):
         engine.run_until_complete(run, limit="1d")
 
 
@@ -241,6 +244,81 @@ def test_what_a_step_returns_must_be_json_and_the_culprit_is_named(engine):
     engine.register(Function("f", on_event("f"), steps=[Step("s", lambda: {"rows": [1, {2, 3}]})]))
     run = engine.send("f").run
     assert run.status is RunStatus.FAILED
-    assert run.error.message == (
-        "the output of step 's'['rows'][1] cannot be stored as JSON: a set has no order: return a sorted list"
-    )
+    assert run.error.message == ("output['rows'][1] cannot be stored as JSON: a set has no order: return a sorted list")
+
+
+@pytest.mark.parametrize(
+    ("side_effect", "message"),
+    [({"ok": True}, "write returns= for one output"), ("abc", "write returns="), (5, "found 5")],
+)
+def test_a_side_effect_that_is_one_output_is_refused(engine, side_effect, message):
+    with pytest.raises(MockError, match=message):
+        engine.mock("greet", "hello", side_effect=side_effect)
+
+
+@pytest.mark.parametrize("side_effect", [ValueError, ValueError("no")])
+def test_a_side_effect_that_is_an_exception_is_raised(engine, side_effect):
+    engine.mock("greet", "hello", side_effect=side_effect, times=3)
+    run = engine.send("user/came").run
+    engine.run_until_complete(run)
+    assert run.error.name == "ValueError"
+
+
+def test_a_list_of_events_takes_no_parts_beside_it(engine):
+    with pytest.raises(EventError, match="events in a list have them inside"):
+        engine.send([{"name": "user/came"}], {"n": 1})
+
+
+def test_only_runs_of_this_engine_can_be_completed(engine):
+    other = Engine(seed=1)
+    other.register(Function("greet", on_event("user/came"), steps=[Step("hello", lambda: 1, after=after(wait="1d"))]))
+    with pytest.raises(NotFoundError, match="this engine does not have it"):
+        engine.run_until_complete(other.send("user/came").run)
+
+
+def test_a_send_can_be_completed_as_a_whole(engine):
+    engine.register(Function("slow", on_event("slow"), steps=[Step("s", lambda: 1, after=after(wait="2d"))]))
+    sent = engine.send([{"name": "slow"}, {"name": "slow"}])
+    engine.run_until_complete(sent)
+    assert {run.status for run in sent.runs} == {RunStatus.COMPLETED}
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Step("a", runtime="http://x"), "unknown runtime 'http://x'; write http"),
+        (lambda: Step("a", after=5), "after takes a step's id"),
+        (lambda: Function("f", on_event("e"), [Step("a")]), "found list; steps go into steps="),
+        (lambda: Function("f", on_event("e"), steps=Step("a")), "steps takes a list of Step"),
+        (lambda: after("a", wait="1h", event="e", ttl="2h"), "give either wait or event"),
+        (lambda: Engine(seed=None), "seed must be a whole number or a text"),
+    ],
+)
+def test_parts_of_the_wrong_kind_are_refused_where_they_are_written(make, message):
+    with pytest.raises(SetupError, match=message):
+        make()
+
+
+def test_a_callable_that_takes_its_input_by_position_only_is_refused(engine):
+    def step(event, /):
+        return event
+
+    with pytest.raises(SetupError, match="takes event by position only; steps are called with names"):
+        engine.register(Function("f", on_event("e"), steps=[Step("s", step)]))
+
+
+def test_an_event_cannot_be_sent_after_its_step(engine):
+    kept = []
+    engine.register(Function("f", on_event("f"), steps=[Step("s", lambda send: kept.append(send))]))
+    engine.send("f")
+    with pytest.raises(UsageError, match="step 's' is over"):
+        kept[0]("late")
+
+
+def test_a_run_that_was_dropped_says_so_whatever_is_asked():
+    engine = Engine(keep=0)
+    engine.register(Function("f", on_event("f"), steps=[Step("s", lambda: 1)]))
+    run = engine.send("f").run
+    for ask in (lambda: run.status, lambda: run.step_ids, lambda: run.events, lambda: engine.run(run.id)):
+        with pytest.raises(NotFoundError, match=r"has been dropped, see Engine\(keep=...\)"):
+            ask()

@@ -33,7 +33,7 @@ def test_a_failing_test_shows_seed_and_timeline(inner: Inner):
             "*at*step*attempt*outcome",
             "*+0s*run starts: event 'user/signed.up' if *",
             '*+0s*charge*0*ok {"ok":true}',
-            "*+1d*welcome*0*ValueError: the mail server is down · retry at *",
+            "*+1d*welcome*0*ValueError: the mail server is down (functions.py:5 in broken) · retry at *",
             "*run.failed: ValueError: the mail server is down",
         ]
     )

@@ -45,6 +45,22 @@ def test_its_failure_shows_the_timeline_and_the_seed(pytester, first_test):
     assert "event 'user/logged.in' did not come in time for welcome->remind" in printed
 
 
+def test_the_property_test_passes(pytester):
+    (block,) = [block for block in blocks("python") if "from hypothesis import given" in block]
+    pytester.makepyfile(test_pay=block)
+    pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=1)
+
+
+def test_a_backends_whole_test_is_a_few_lines(pytester):
+    (block,) = [block for block in blocks("python") if "StateStoreContract" in block]
+    store = "from inngest_testkit.state.memory import MemoryStateStore as MyStore\n"
+    pytester.makeini("[pytest]\nanyio_mode = auto")
+    pytester.makepyfile(test_store=store + block)
+    result = pytester.runpytest_subprocess("-q", "-W", "error")
+    assert result.ret == 0
+    assert result.parseoutcomes()["passed"] > 40
+
+
 def test_the_demonstration_prints_a_timeline():
     (command,) = [block for block in blocks("bash") if "drip.py" in block]
     script = shlex.split(command)[-1]
