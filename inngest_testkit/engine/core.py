@@ -34,7 +34,7 @@ from inngest_testkit.functions.model import Function, PythonRuntime
 from inngest_testkit.functions.plan import FunctionPlan, plan_function
 from inngest_testkit.functions.validation import check_functions
 from inngest_testkit.ids import Ids
-from inngest_testkit.lifecycle import Recorder, RunLifecycle
+from inngest_testkit.lifecycle import FlowControlWarning, Recorder, RunLifecycle, Warner
 from inngest_testkit.queue.base import ItemKind, PendingItem, Queue, QueueItem
 from inngest_testkit.queue.memory import MemoryQueue
 from inngest_testkit.runner.runner import Runner
@@ -94,6 +94,7 @@ class Core:
         self.ids = Ids(seed, self.clock)
         self.journal = Journal()
         self.plans: dict[str, FunctionPlan] = {}
+        self._warner = Warner()
         self._data: DataStore = gated("data", bridged(data or MemoryDataStore(), bridge), gate)
         self._stream: EventStream = gated("events", bridged(events or MemoryEventStream(), bridge), gate)
         self._queue: Queue = gated("queue", bridged(queue or MemoryQueue(), bridge), gate)
@@ -117,6 +118,7 @@ class Core:
             state=self._state,
             recorder=recorder,
             lifecycle=self._lifecycle,
+            warner=self._warner,
         )
         executor = Executor(
             clock=self.clock,
@@ -172,6 +174,9 @@ class Core:
         now = self.clock.now()
         version = await self._data.create_function_version(plan, now)
         self.plans[plan.function.id] = plan
+        for rule in plan.function.flow_control:
+            text = f"function {plan.function.id!r}: {rule} is read and not enforced yet, every event starts a run"
+            self._warner.collect(text, FlowControlWarning)
         for step in plan.function.steps:
             dsn = plan.actions[step.id].dsn
             minor = version.version
@@ -321,7 +326,7 @@ class Core:
 
     def emit_warnings(self) -> None:
         """Emit the warnings of the work just done."""
-        self._runner.emit_warnings()
+        self._warner.emit(stacklevel=4)
 
     def _ended(self, run_id: str) -> None:
         self.journal.close(run_id)

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from inngest_testkit.lifecycle.recorder import Recorder
 from inngest_testkit.lifecycle.runs import RunLifecycle
+from inngest_testkit.lifecycle.warner import FlowControlWarning, TriggerExpressionWarning, Warner
 
-__all__ = ["Recorder", "RunLifecycle"]
+__all__ = ["FlowControlWarning", "Recorder", "RunLifecycle", "TriggerExpressionWarning", "Warner"]

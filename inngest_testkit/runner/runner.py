@@ -5,7 +5,6 @@ Source: recordings/dag README, "Triggers" and "Async edges"; pauses come first (
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 from inngest_testkit.drivers.base import StepOutputs
@@ -13,6 +12,7 @@ from inngest_testkit.errors import ExpressionError, NotFoundError, PauseLeasedEr
 from inngest_testkit.events import SCHEDULED_TIMER, Event
 from inngest_testkit.expressions import DAG, compile_expression
 from inngest_testkit.functions.model import TRIGGER
+from inngest_testkit.lifecycle.warner import TriggerExpressionWarning
 from inngest_testkit.queue.base import ItemKind, QueueItem
 from inngest_testkit.runs.model import ErrorInfo, HistoryKind
 
@@ -23,18 +23,11 @@ if TYPE_CHECKING:
     from inngest_testkit.data_store.base import DataStore, FunctionVersion
     from inngest_testkit.event_stream.base import Message
     from inngest_testkit.functions.plan import PlannedTrigger
-    from inngest_testkit.lifecycle import Recorder, RunLifecycle
+    from inngest_testkit.lifecycle import Recorder, RunLifecycle, Warner
     from inngest_testkit.queue.base import Queue
     from inngest_testkit.state.base import Pause, StateStore
 
-__all__ = ["Runner", "TriggerExpressionWarning"]
-
-
-class TriggerExpressionWarning(UserWarning):
-    """A trigger's expression could not be evaluated for an event, so the function was not started."""
-
-    # So that a filter can name it as it is imported.
-    __module__ = "inngest_testkit"
+__all__ = ["Runner"]
 
 
 class Runner:
@@ -49,16 +42,10 @@ class Runner:
         state: StateStore,
         recorder: Recorder,
         lifecycle: RunLifecycle,
+        warner: Warner,
     ) -> None:
         self._clock, self._data, self._queue, self._state = clock, data, queue, state
-        self._recorder, self._lifecycle = recorder, lifecycle
-        self._warnings: list[str] = []
-
-    def emit_warnings(self) -> None:
-        """Emit the warnings collected so far. Apart from the work, so that one turned into an error breaks nothing."""
-        collected, self._warnings = self._warnings, []
-        for text in collected:
-            warnings.warn(text, TriggerExpressionWarning, stacklevel=5)
+        self._recorder, self._lifecycle, self._warner = recorder, lifecycle, warner
 
     async def handle(self, message: Message) -> None:
         """Do all that one event causes: resume pauses, then start runs."""
@@ -86,8 +73,9 @@ class Runner:
         except ExpressionError as error:
             data = {"function_id": version.function_id, "event_id": event.id, "trigger": trigger.text}
             self._recorder.engine(HistoryKind.TRIGGER_FAILED, {**data, "error": ErrorInfo.from_exception(error)})
-            self._warnings.append(
-                f"function {version.function_id!r} was not started by event {event.name!r} ({event.id}): {error}"
+            self._warner.collect(
+                f"function {version.function_id!r} was not started by event {event.name!r} ({event.id}): {error}",
+                TriggerExpressionWarning,
             )
             return False
 

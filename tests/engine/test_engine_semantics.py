@@ -10,6 +10,7 @@ import pytest
 from inngest_testkit import (
     Engine,
     Event,
+    FlowControlWarning,
     Function,
     HistoryKind,
     NonRetriableError,
@@ -17,11 +18,11 @@ from inngest_testkit import (
     RunStatus,
     Step,
     StepStatus,
+    TriggerExpressionWarning,
     after,
     on_cron,
     on_event,
 )
-from inngest_testkit.runner.runner import TriggerExpressionWarning
 
 
 def make(*functions, **options):
@@ -554,3 +555,10 @@ def test_the_same_seed_gives_the_same_ids_and_another_seed_others():
 
     assert run_id(1) == run_id(1)
     assert run_id(1) != run_id(2)
+
+
+@pytest.mark.parametrize("rule", [{"throttle": {"count": 1, "period": "1h"}}, {"idempotency": "event.data.order"}])
+def test_flow_control_that_is_not_enforced_is_said_to_be_so(rule):
+    with pytest.warns(FlowControlWarning, match="function 'f': .* is read and not enforced yet") as caught:
+        make(Function("f", on_event("e"), steps=[Step("a", lambda: 1)], **rule))
+    assert caught[0].filename == __file__

@@ -1,0 +1,37 @@
+"""Warnings of the work, emitted once it is done, so that one turned into an error breaks nothing."""
+
+from __future__ import annotations
+
+import warnings
+
+__all__ = ["FlowControlWarning", "TriggerExpressionWarning", "Warner"]
+
+
+class TriggerExpressionWarning(UserWarning):
+    """A trigger's expression could not be evaluated for an event, so the function was not started."""
+
+    # So that a filter can name it as it is imported.
+    __module__ = "inngest_testkit"
+
+
+class FlowControlWarning(UserWarning):
+    """A function asks for flow control that is read and not enforced."""
+
+    __module__ = "inngest_testkit"
+
+
+class Warner:
+    """Collects warnings until `emit`."""
+
+    def __init__(self) -> None:
+        self._collected: list[tuple[str, type[UserWarning]]] = []
+
+    def collect(self, text: str, category: type[UserWarning]) -> None:
+        """Keep a warning."""
+        self._collected.append((text, category))
+
+    def emit(self, stacklevel: int) -> None:
+        """Emit what was collected, as if from `stacklevel` calls up (2: the caller)."""
+        collected, self._collected = self._collected, []
+        for text, category in collected:
+            warnings.warn(text, category, stacklevel=stacklevel + 1)
