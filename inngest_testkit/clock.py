@@ -12,12 +12,13 @@ from inngest_testkit.errors import SetupError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["DEFAULT_START", "Clock", "FakeClock", "WallClock", "as_utc", "epoch_ms"]
+__all__ = ["DEFAULT_START", "Clock", "FakeClock", "WallClock", "as_utc", "epoch_ms", "later"]
 
 #: Where a fake clock starts unless told otherwise.
 DEFAULT_START = datetime(2024, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_END = datetime.max.replace(tzinfo=UTC)
 
 
 class Clock(Protocol):
@@ -43,6 +44,8 @@ class FakeClock:
 
     def __init__(self, start: datetime | str | None = None) -> None:
         self._now = DEFAULT_START if start is None else as_utc(start)
+        if self._now < _EPOCH:
+            raise SetupError(f"a clock starts in 1970 or later, found {self._now.isoformat()}")
         #: Told of each move, for whatever else is to show the same time.
         self.on_move: Callable[[datetime], None] | None = None
 
@@ -96,6 +99,14 @@ def as_utc(moment: datetime | str) -> datetime:
     if moment.tzinfo is None:
         raise SetupError(f"{moment.isoformat()} has no time zone: add tzinfo=UTC, or a 'Z' at the end of the text")
     return moment.astimezone(UTC)
+
+
+def later(moment: datetime, span: timedelta) -> datetime:
+    """Return the moment after a span, never before `moment`; a span beyond the calendar ends with the calendar."""
+    try:
+        return max(moment, moment + span)
+    except OverflowError:
+        return moment if span < timedelta() else _END
 
 
 def epoch_ms(moment: datetime) -> int:

@@ -85,8 +85,7 @@ class StepResponse:
     """What became of the step: an `output`, or an `error` and whether it may be tried again.
 
     `retry_after` is a span or a moment, and overrides the delay before the next attempt. `takes` is the virtual time
-    between the step's start and its finish. `events` are sent when the step is finished. `scheduled`: the result
-    will arrive later as an event, so there is neither output nor error.
+    between the step's start and its finish. `events` are sent when the step is finished.
     """
 
     output: Json | None = None
@@ -95,7 +94,6 @@ class StepResponse:
     retry_after: timedelta | datetime | None = None
     takes: timedelta | None = None
     events: tuple[Event, ...] = field(default=())
-    scheduled: bool = False
 
     def to_json(self) -> Json:
         """Return the outcome as a queue item carries it; `takes` is over by then."""
@@ -107,7 +105,7 @@ class StepResponse:
                 "retryable": self.retryable,
                 "retry_after_s": retry_after.total_seconds() if isinstance(retry_after, timedelta) else None,
                 "retry_at": retry_after.isoformat() if isinstance(retry_after, datetime) else None,
-                "events": [event.to_dict() for event in self.events],
+                "events": [{**event.to_dict(), "id": event.id, "ts": event.ts} for event in self.events],
             },
             deepest=WRAPPED,
         )

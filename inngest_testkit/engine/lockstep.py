@@ -42,7 +42,7 @@ class Lockstep:
     ) -> None:
         self._clock, self._stream, self._queue = clock, stream, queue
         self._runner, self._executor, self._journal = runner, executor, journal
-        self._chooser = None if isinstance(chooser, FirstInSequence) else chooser
+        self._chooser = None if type(chooser) is FirstInSequence else chooser
         self._recorder = recorder
         #: Deliveries that are noted and not yet handled.
         self._noted: dict[str, None] = {}
@@ -109,14 +109,16 @@ class Lockstep:
         while True:
             if done is not None and done():
                 await self.deliver()
-                return
+                if done():
+                    return
             if await self.work_one() is None:
                 due = await self.next_due()
                 if due is None or due > until:
                     return
                 if due > self._clock.now():
                     self._clock.move_to(due)
-                continue
+                    continue
+            # A store that says that something is due and hands nothing out counts too, or this would not end.
             worked += 1
             if worked >= self.max_steps and await self._is_due(until):
                 raise RunawayError(self.max_steps, self._clock.now(), self._journal.recent())

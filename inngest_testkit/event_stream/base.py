@@ -18,6 +18,10 @@ __all__ = ["EventStream", "Message"]
 #: finds the pauses that it leased before their time-outs do.
 MESSAGE_LEASE = timedelta(seconds=4)
 
+#: How long a stream knows the ids of its messages: longer than a queue item's lease, so that a step which is run
+#: again does not send again.
+PUBLISHED_ONCE = timedelta(minutes=5)
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -33,7 +37,7 @@ class EventStream(Protocol):
     """Carries events in the order in which they were published; each stays until it is acknowledged."""
 
     async def publish(self, message_id: str, event: Event, now: datetime) -> bool:
-        """Add an event; False when a message of this id is in the stream."""
+        """Add an event; False when one of this id was published within `PUBLISHED_ONCE`, acknowledged or not."""
         ...
 
     async def receive(self, now: datetime, limit: int = 1) -> Sequence[Message]:

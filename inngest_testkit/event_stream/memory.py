@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from inngest_testkit.event_stream.base import MESSAGE_LEASE, Message
+from inngest_testkit.event_stream.base import MESSAGE_LEASE, PUBLISHED_ONCE, Message
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -27,17 +27,26 @@ class MemoryEventStream:
     def __init__(self) -> None:
         self._waiting: deque[Message] = deque()
         self._unsettled: dict[str, tuple[Message, datetime | None]] = {}
-        self._ids: set[str] = set()
+        #: When each id was published, oldest first.
+        self._ids: dict[str, datetime] = {}
         self._arrived: anyio.Event | None = None
 
     async def publish(self, message_id: str, event: Event, now: datetime) -> bool:
         """See `EventStream.publish`."""
+        self._forget_ids(now - PUBLISHED_ONCE)
         if message_id in self._ids:
             return False
-        self._ids.add(message_id)
+        self._ids[message_id] = now
         self._waiting.append(Message(message_id, event, now))
         self._wake()
         return True
+
+    def _forget_ids(self, before: datetime) -> None:
+        while self._ids:
+            oldest = next(iter(self._ids))
+            if self._ids[oldest] > before:
+                return
+            del self._ids[oldest]
 
     def _wake(self) -> None:
         if self._arrived is not None:
@@ -69,8 +78,7 @@ class MemoryEventStream:
 
     async def ack(self, message: Message) -> None:
         """See `EventStream.ack`."""
-        if self._unsettled.pop(message.id, None) is not None:
-            self._ids.discard(message.id)
+        self._unsettled.pop(message.id, None)
 
     async def nack(self, message: Message) -> None:
         """See `EventStream.nack`."""

@@ -6,8 +6,10 @@ id is the token under which the run counts the work that it causes.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from inngest_testkit.clock import later
 from inngest_testkit.drivers.base import StepOutputs
 from inngest_testkit.errors import ExpressionError
 from inngest_testkit.expressions import equality_key, lookup
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from inngest_testkit.functions.plan import Edge, FunctionPlan
     from inngest_testkit.lifecycle import Recorder
     from inngest_testkit.queue.base import Queue
+    from inngest_testkit.runs.model import HistoryEntry
     from inngest_testkit.state.base import RunState, StateStore
 
 __all__ = ["DagWalker", "EdgeError"]
@@ -45,12 +48,19 @@ class DagWalker:
     def __init__(self, *, clock: Clock, queue: Queue, state: StateStore, recorder: Recorder) -> None:
         self._clock, self._queue, self._state, self._recorder = clock, queue, state, recorder
 
-    async def expand(self, plan: FunctionPlan, run_id: str, parent: str, *, once: bool, visited: bool = False) -> None:
-        """Take each edge from `parent` that can be taken and was not; raises `EdgeError`."""
+    async def expand(
+        self, plan: FunctionPlan, run_id: str, parent: str, by: str, *, once: bool, visited: bool = False
+    ) -> None:
+        """Take each edge from `parent`, visited `by` an edge, that can be taken and was not; raises `EdgeError`.
+
+        `visited` says that the parent was done before this visit; `once` that the visit may have begun before.
+        """
         edges = plan.outgoing[parent]
         if not edges:
             return
         state = await self._state.load(run_id)
+        if once:
+            state = await self._as_of_visit(state, parent, by)
         variables: dict[str, Any] | None = None
         for edge in edges:
             if len(edge.parents) > 1 and not all(p == TRIGGER or p in state.outputs for p in edge.parents):
@@ -65,6 +75,15 @@ class DagWalker:
                 continue
             await self._take(edge, run_id, parent, variables, once=once or visited)
 
+    async def _as_of_visit(self, state: RunState, parent: str, by: str) -> RunState:
+        """Return the state that a visit saw when it began, so that begun again it decides as it did."""
+        history = await self._state.history(state.run.run_id)
+        begun = [number for number, entry in enumerate(history) if _begins_visit(entry, parent, by)]
+        if not begun:
+            return state
+        done = {e.step for e in history[: begun[-1] + 1] if e.kind is HistoryKind.STEP_COMPLETED}
+        return replace(state, outputs={step: state.outputs[step] for step in state.outputs if step in done})
+
     def _holds(self, edge: Edge, condition: Expression, variables: Mapping[str, Any]) -> bool:
         try:
             return condition.test(variables, self._clock.now)
@@ -78,7 +97,7 @@ class DagWalker:
         if edge.awaits is not None:
             await self._pause(edge, run_id, parent, variables or {}, now, once=once)
         else:
-            at = now if edge.wait is None else max(now, now + edge.wait)
+            at = now if edge.wait is None else later(now, edge.wait)
             data = {"edge": edge.id} if at == now else {"edge": edge.id, "until": at}
             await self._recorder.run(HistoryKind.EDGE_TAKEN, run_id, edge.child, data=data, once=once)
             item = QueueItem(
@@ -107,7 +126,7 @@ class DagWalker:
             child=edge.child,
             event=awaits.event,
             match=match,
-            expires=max(now, now + awaits.ttl),
+            expires=later(now, awaits.ttl),
             on_timeout=awaits.on_timeout,
             index=_index(awaits.match, variables) if awaits.match else None,
         )
@@ -124,6 +143,15 @@ class DagWalker:
             id=timeout_id(pause.id), kind=ItemKind.PAUSE, run_id=run_id, step=edge.child, pause_id=pause.id
         )
         await self._queue.enqueue(timeout, pause.expires)
+
+
+def _begins_visit(entry: HistoryEntry, parent: str, by: str) -> bool:
+    if entry.kind is HistoryKind.RUN_STARTED:
+        return parent == TRIGGER
+    if entry.step != parent:
+        return False
+    again = entry.kind is HistoryKind.STEP_VISITED_AGAIN and entry.data["edge"] == by
+    return again or entry.kind is HistoryKind.STEP_COMPLETED
 
 
 def _variables(state: RunState, parent: str) -> dict[str, Any]:

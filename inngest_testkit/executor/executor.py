@@ -6,8 +6,10 @@ whose worker is lost is worked again; everything before can be repeated.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from inngest_testkit.clock import later
 from inngest_testkit.drivers.base import StepRequest, StepResponse
 from inngest_testkit.errors import NotFoundError, PauseNotFoundError
 from inngest_testkit.executor.dag import DagWalker, EdgeError
@@ -131,7 +133,7 @@ class Executor:
         return False
 
     async def _follow(self, item: QueueItem, plan: FunctionPlan, *, once: bool, visited: bool = False) -> None:
-        await self._walker.expand(plan, item.run_id, item.step, once=once, visited=visited)
+        await self._walker.expand(plan, item.run_id, item.step, item.edge, once=once, visited=visited)
         await self._lifecycle.finalise(item.run_id, item.token, once=once)
 
     async def _record_visit(self, item: QueueItem, *, once: bool) -> None:
@@ -163,15 +165,11 @@ class Executor:
         )
         response = await self._drivers.execute(request)
         if response.takes:
-            until = self._clock.now() + response.takes
-            finish = QueueItem(
+            until = later(self._clock.now(), response.takes)
+            finish = replace(
+                item,
                 id=f"{item.run_id}/{item.step}@{item.attempt}/finish",
                 kind=ItemKind.FINISH,
-                run_id=item.run_id,
-                step=item.step,
-                edge=item.edge,
-                token=item.token,
-                attempt=item.attempt,
                 result=response.to_json(),
             )
             await self._queue.enqueue(finish, until)
@@ -208,14 +206,12 @@ class Executor:
         if at is None:
             await self._lifecycle.finalise(item.run_id, item.token, once=once)
             return
-        retry = QueueItem(
+        retry = replace(
+            item,
             id=f"{item.run_id}/{item.step}@{item.attempt + 1}",
             kind=ItemKind.RETRY,
-            run_id=item.run_id,
-            step=item.step,
-            edge=item.edge,
-            token=item.token,
             attempt=item.attempt + 1,
+            result=None,
         )
         await self._queue.enqueue(retry, at)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from inngest_testkit.clock import later
+
 if TYPE_CHECKING:
     import random
 
@@ -27,7 +29,7 @@ def retry_at(
     if isinstance(retry_after, datetime):
         return max(now, retry_after)
     if isinstance(retry_after, timedelta):
-        return now + max(timedelta(), retry_after)
+        return later(now, retry_after)
     delay = float(_BASE_S * 2**failed)
     if jitter is not None:
         delay += delay * _JITTER * jitter.random()

@@ -44,7 +44,7 @@ class RunLifecycle:
         """Create a run of a function for an event, and queue its first work; False when the key has a run.
 
         `cause` names the delivery that asks for the run, `key` the event's part of the idempotency key (none: the
-        run's own id).
+        delivery's own).
         """
         run_id, function_id = self._ids.ulid(), version.function_id
         new = NewRun(
@@ -52,7 +52,7 @@ class RunLifecycle:
             function_id=function_id,
             function_version=version.version,
             workflow_id=version.plan.workflow_id,
-            key=f"{version.plan.workflow_id}:{key or run_id}",
+            key=f"{version.plan.workflow_id}:{key or cause}",
             cause=cause,
             event=event.to_json(),
             created_at=self._clock.now(),
