@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from inngest_testkit.errors import EventError, NotJsonError
@@ -70,21 +70,20 @@ class Event:
             raise EventError(f"an event needs a name, a text such as 'user/signed.up', found {dict(fields)!r}")
         return cls(**known)  # type: ignore[arg-type]
 
-    def received(self, *, id: str, ts: int) -> Event:  # noqa: A002 - the field's name
-        """Return the event as the engine keeps it: plain JSON values, with `id` and `ts` filled in if absent.
+    def plain(self) -> Event:
+        """Return the event with nothing but JSON values in it, apart from what it was made of.
 
         Raises `EventError` with the path of what JSON cannot hold.
         """
         for part in ("name", "id", "v"):
-            _plain_text(self.name, part, getattr(self, part) or "")
-        return Event(
-            name=self.name,
-            data=_plain(self.name, "data", self.data),
-            user=_plain(self.name, "user", self.user),
-            id=self.id or id,
-            ts=ts if self.ts is None else self.ts,
-            v=self.v,
-        )
+            _check_text(self.name, part, getattr(self, part) or "")
+        if self.ts is not None and abs(self.ts) >= 2**63:
+            raise _wrong(self.name, "ts", "within 64 bits", self.ts)
+        return replace(self, data=_plain(self.name, "data", self.data), user=_plain(self.name, "user", self.user))
+
+    def received(self, *, id: str, ts: int) -> Event:  # noqa: A002 - the field's name
+        """Return the event as the engine keeps it: plain, with `id` and `ts` filled in if absent."""
+        return replace(self.plain(), id=self.id or id, ts=ts if self.ts is None else self.ts)
 
     def to_dict(self) -> dict[str, JsonValue]:
         """Return what steps and expressions see: data, id, name, ts and user always, `v` only when not empty."""
@@ -133,7 +132,7 @@ def _wrong(name: str, key: str, expected: str, found: object) -> EventError:
     return EventError(f"event {name!r}: {key} must be {expected}, found {type(found).__name__}: {found!r}")
 
 
-def _plain_text(name: str, key: str, text: str) -> None:
+def _check_text(name: str, key: str, text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:

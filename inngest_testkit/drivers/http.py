@@ -43,12 +43,16 @@ class HttpDriver:
     """
 
     runtime = "http"
-    never_suspends = True
 
     def __init__(self, client: httpx.AsyncClient | None = None, *, bridge: Bridge[Any] = direct) -> None:
         self._client = client
         self._own = client is None
         self._bridge = bridge
+
+    @property
+    def never_suspends(self) -> bool:
+        """Whether the driver hands out by itself what needs an event loop."""
+        return self._bridge is not direct
 
     async def execute(self, request: StepRequest) -> StepResponse:
         """See `Driver.execute`."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
 from inngest_testkit.drivers.base import Bridge, StepRequest, StepResponse, direct
-from inngest_testkit.drivers.python import call_step, check_callable
+from inngest_testkit.drivers.python import call_step, check_callable, wanted_by
 from inngest_testkit.durations import format_duration, to_timedelta
 from inngest_testkit.errors import MockError
 
-__all__ = ["UNSET", "Mock", "Mocks", "Raises", "SideEffect"]
+__all__ = ["CALLS_KEPT", "UNSET", "Mock", "Mocks", "Raises", "SideEffect"]
 
 
 class _UnsetType:
@@ -23,12 +24,15 @@ class _UnsetType:
 #: No value was given; None is a value.
 UNSET: Final[Any] = _UnsetType()
 
+#: Requests that a mock keeps to be looked at.
+CALLS_KEPT = 1000
+
 Raises = BaseException | type[BaseException]
 SideEffect = Callable[..., Any] | list[Any] | tuple[Any, ...] | BaseException | type[BaseException]
 
 
 class Mock:
-    """One mock of one step; `calls` are the requests that it answered, in order.
+    """One mock of one step; `calls` are the last requests that it answered, in order, `call_count` tells how many.
 
     Exactly one of `returns`, `raises` and `side_effect` says what it does; with `takes` alone the step's own code
     runs and takes that virtual time. A `side_effect` is an exception, a callable that asks for what it wants as a
@@ -69,9 +73,11 @@ class Mock:
         self.takes = None if takes is None else to_timedelta(takes)
         if self.takes is not None and self.takes < timedelta():
             raise self._error(f"takes cannot be negative, found {format_duration(self.takes)}")
-        self.calls: list[StepRequest] = []
+        self.calls: deque[StepRequest] = deque(maxlen=CALLS_KEPT)
+        self.call_count = 0
         self._passes_through = not given
         self._run = self._code(returns, raises, side_effect)
+        self._wanted = wanted_by(self._run)
 
     def _error(self, reason: str) -> MockError:
         return MockError(f"mock of step {self.step_id!r} of function {self.function_id!r}: {reason}")
@@ -98,21 +104,24 @@ class Mock:
     @property
     def called(self) -> bool:
         """Whether it has answered at all."""
-        return bool(self.calls)
+        return self.call_count > 0
 
     @property
     def exhausted(self) -> bool:
         """Whether it has answered as often as it was to."""
-        return self.times is not None and len(self.calls) >= self.times
+        return self.times is not None and self.call_count >= self.times
 
     async def execute(self, request: StepRequest, real: Callable[[], Any], bridge: Bridge[Any]) -> StepResponse:
         """Answer for a step; `real` runs its own code."""
         self.calls.append(request)
-        response: StepResponse = await real() if self._passes_through else await call_step(self._run, request, bridge)
+        self.call_count += 1
+        response: StepResponse = (
+            await real() if self._passes_through else await call_step(self._run, self._wanted, request, bridge)
+        )
         return response if self.takes is None else replace(response, takes=self.takes)
 
     def __repr__(self) -> str:
-        used = f"{len(self.calls)} calls" if self.calls else "never used"
+        used = f"{self.call_count} calls" if self.call_count else "never used"
         return f"<Mock of {self.function_id}/{self.step_id}, {used}>"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.drivers.base import Bridge, StepRequest, StepResponse, direct
@@ -18,7 +17,7 @@ from inngest_testkit.values import NULL, decode, encode
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["PARAMETERS", "PythonDriver", "call_step", "check_callable", "failure"]
+__all__ = ["PARAMETERS", "PythonDriver", "call_step", "check_callable", "failure", "wanted_by"]
 
 #: What a step's callable may ask for, by the names of its parameters.
 PARAMETERS = ("event", "steps", "attempt", "run_id", "step_id", "function_id", "now", "send")
@@ -40,19 +39,24 @@ class PythonDriver:
 
     def __init__(self, bridge: Bridge[Any] = direct) -> None:
         self._bridge = bridge
+        #: What each runtime's callable asks for; with the runtime, so that its id stays its own.
+        self._wanted: dict[int, tuple[PythonRuntime, tuple[str, ...]]] = {}
 
     async def execute(self, request: StepRequest) -> StepResponse:
         """See `Driver.execute`."""
         runtime = request.action.runtime
         assert isinstance(runtime, PythonRuntime)  # noqa: S101 - the registry of drivers goes by runtime
-        return await call_step(runtime.run, request, self._bridge)
+        known = self._wanted.get(id(runtime))
+        if known is None:
+            known = self._wanted[id(runtime)] = (runtime, wanted_by(runtime.run))
+        return await call_step(runtime.run, known[1], request, self._bridge)
 
 
-async def call_step(run: StepCode, request: StepRequest, bridge: Bridge[Any]) -> StepResponse:
+async def call_step(run: StepCode, wanted: tuple[str, ...], request: StepRequest, bridge: Bridge[Any]) -> StepResponse:
     """Call a step's code with what it asks for, and turn what comes back, or is raised, into the response."""
     outbox = _Outbox(request.step_id)
     try:
-        result = run(**_arguments(wanted_by(run), request, outbox))
+        result = run(**_arguments(wanted, request, outbox))
         if inspect.isawaitable(result):
             result = await bridge(result)
         output = NULL if result is None else encode(result, root="output")
@@ -87,7 +91,7 @@ class _Outbox:
         """Send an event when the step is completed."""
         if not self._open:
             raise UsageError(f"step {self._step_id!r} is over: `send` works while the step that asked for it runs")
-        self.events.append(to_event(event, data))
+        self.events.append(to_event(event, data).plain())
 
     def close(self) -> None:
         """Take nothing more."""
@@ -121,14 +125,6 @@ def check_callable(run: StepCode, where: str) -> None:
 
 def wanted_by(run: StepCode) -> tuple[str, ...]:
     """Return the parameters that a callable must or can be given; `**` for one that takes everything."""
-    try:
-        return _wanted_by(run)
-    except TypeError:  # it has no hash
-        return _wanted_by.__wrapped__(run)
-
-
-@lru_cache(maxsize=4096)
-def _wanted_by(run: StepCode) -> tuple[str, ...]:
     wanted = []
     for parameter in _parameters(run):
         if parameter.kind is parameter.VAR_KEYWORD:

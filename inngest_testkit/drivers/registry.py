@@ -9,6 +9,7 @@ from inngest_testkit.drivers.missing import MissingDriver
 from inngest_testkit.drivers.mock import Mocks
 from inngest_testkit.drivers.python import PythonDriver
 from inngest_testkit.errors import SetupError
+from inngest_testkit.runs.model import ErrorInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,8 +25,9 @@ class Drivers:
     def __init__(self, given: Iterable[Driver], bridge: Bridge[Any]) -> None:
         self.mocks = Mocks(bridge)
         self._drivers: dict[str, Driver] = {}
-        own: tuple[Driver, ...] = (PythonDriver(bridge), HttpDriver(bridge=bridge))
-        for driver in (*own, *given):
+        self._own: tuple[Driver, ...] = (PythonDriver(bridge), HttpDriver(bridge=bridge))
+        drivers: list[Driver] = [*self._own, *given]
+        for driver in drivers:
             if not isinstance(getattr(driver, "runtime", None), str) or not hasattr(driver, "execute"):
                 raise SetupError(f"a driver has a `runtime` and an async `execute`, found {driver!r}")
             self._drivers[driver.runtime] = driver
@@ -41,11 +43,14 @@ class Drivers:
         runtime = request.action.runtime
         kind = "" if runtime is None else runtime.type
         driver = self._drivers.get(kind) or MissingDriver(kind)
-        return await driver.execute(request)
+        try:
+            return await driver.execute(request)
+        except Exception as error:  # noqa: BLE001 - a driver must not raise, and its step fails if it does
+            return StepResponse(error=ErrorInfo.from_exception(error), retryable=False)
 
     async def close(self) -> None:
-        """Close the drivers that hold connections."""
-        for driver in self._drivers.values():
+        """Close the engine's own drivers; those that were given belong to their giver."""
+        for driver in self._own:
             close = getattr(driver, "close", None)
             if close is not None:
                 await close()

@@ -92,7 +92,7 @@ class Core:
         self.clock = FakeClock(start)
         self.frozen = Frozen(self.clock) if freeze else None
         self.ids = Ids(seed, self.clock)
-        self.journal = Journal()
+        self.journal = Journal(bounded=keep != "all")
         self.plans: dict[str, FunctionPlan] = {}
         self._warner = Warner()
         self._data: DataStore = gated("data", bridged(data or MemoryDataStore(), bridge), gate)
@@ -110,7 +110,6 @@ class Core:
             recorder=recorder,
         )
         self._lifecycle.on_end = self._ended
-        self._recorder = recorder
         self._runner = Runner(
             clock=self.clock,
             data=self._data,
@@ -145,7 +144,7 @@ class Core:
         )
         self.next_due: datetime | None = None
         self._over: deque[str] = deque()
-        self._deliveries = 0
+        self._finished: deque[str] = deque()
 
     # -- functions
 
@@ -157,7 +156,10 @@ class Core:
             for step in function.steps:
                 if isinstance(step.runtime, PythonRuntime):
                     check_callable(step.runtime.run, f"function {function.id!r}, step {step.id!r}")
-        problems = check_functions(functions)
+        # With those that are there: two functions must not share an action.
+        names = {function.id for function in functions}
+        others = [plan.function for name, plan in self.plans.items() if name not in names]
+        problems = check_functions([*functions, *others])
         if problems:
             raise InvalidFunctionsError(problems)
         for plan in [plan_function(function) for function in functions]:
@@ -171,18 +173,21 @@ class Core:
         return functions
 
     async def _add(self, plan: FunctionPlan) -> None:
-        now = self.clock.now()
-        version = await self._data.create_function_version(plan, now)
-        self.plans[plan.function.id] = plan
-        for rule in plan.function.flow_control:
-            text = f"function {plan.function.id!r}: {rule} is read and not enforced yet, every event starts a run"
-            self._warner.collect(text, FlowControlWarning)
+        now, function_id = self.clock.now(), plan.function.id
+        minor = len(await self._data.function_history(function_id)) + 1
         for step in plan.function.steps:
             dsn = plan.actions[step.id].dsn
-            minor = version.version
             action = ActionVersion(dsn, 1, minor, step.name, step.runtime, now)
             await self._data.create_action_version(action)
             await self._data.enable_action_version(dsn, 1, minor, now)
+        version = await self._data.create_function_version(plan, now)
+        for pending in self._queue.snapshot():
+            if pending.item.kind is ItemKind.CRON and pending.item.function_id == function_id:
+                await self._queue.discard(item_id=pending.item.id)
+        self.plans[function_id] = plan
+        for rule in plan.function.flow_control:
+            text = f"function {plan.function.id!r}: {rule} is read and not enforced yet, every event starts a run"
+            self._warner.collect(text, FlowControlWarning)
         await self._runner.schedule_crons(version)
 
     # -- events and time
@@ -193,8 +198,7 @@ class Core:
         started: dict[str, list[str]] = {}
         self.journal.watched = started
         for one in received:
-            self._deliveries += 1
-            delivery = f"send/{self._deliveries}"
+            delivery = f"send/{self.ids.ulid()}"
             started[delivery] = []
             await self._publish(delivery, one)
         await self._lockstep.deliver()
@@ -233,6 +237,8 @@ class Core:
             if entry.kind is HistoryKind.EVENT_SKIPPED and entry.data["cause"] in deliveries:
                 taken = f"event id {entry.data['event_id']!r} started run {entry.data['run_id']} already"
                 return f"{taken}, and an id starts a function once (idempotency)"
+            if entry.kind is HistoryKind.TRIGGER_FAILED and entry.data["event_id"] in {e.id for e in events}:
+                return f"the trigger of {entry.data['function_id']!r} could not be evaluated: {entry.data['error']}"
         names = sorted({trigger.event for plan in self.plans.values() for trigger in plan.triggers if trigger.event})
         for event in events:
             if event.name in names:
@@ -265,7 +271,8 @@ class Core:
             self._known(run_id)
 
         def done() -> bool:
-            return not self._open(wanted)
+            open_runs = self.journal.open_runs
+            return not any(run_id in open_runs for run_id in wanted) if wanted else not open_runs
 
         if not done():
             await self._settle(until, done)
@@ -306,8 +313,10 @@ class Core:
     async def clear_queue(self) -> int:
         """Drop what is queued for runs, and cancel those runs; crons stay."""
         items = [pending.item for pending in self._queue.snapshot() if pending.item.kind is not ItemKind.CRON]
-        for run_id in dict.fromkeys(item.run_id for item in items):
+        for run_id in list(self.journal.open_runs):
             await self._lifecycle.cancel(run_id, "the queue was cleared")
+        for run_id in dict.fromkeys(item.run_id for item in items):
+            await self._queue.discard(run_id=run_id)
         await self._after_work()
         return len(items)
 
@@ -319,9 +328,8 @@ class Core:
 
     async def _after_work(self) -> None:
         while self._over:
-            run_id = self._over.popleft()
-            self.journal.forget(run_id)
-            await self._state.delete(run_id)
+            await self._state.delete(self._over[0])
+            self.journal.forget(self._over.popleft())
         self.next_due = await self._lockstep.next_due()
 
     def emit_warnings(self) -> None:
@@ -329,14 +337,15 @@ class Core:
         self._warner.emit(stacklevel=4)
 
     def _ended(self, run_id: str) -> None:
-        self.journal.close(run_id)
         if self._keep == "all":
             return
         if self._keep == "failed":
             if replay(run_id, self.journal.runs[run_id]).status is RunStatus.COMPLETED:
                 self._over.append(run_id)
-        elif len(self.journal.finished) > self._keep:
-            self._over.append(self.journal.finished.popleft())
+        else:
+            self._finished.append(run_id)
+            if len(self._finished) > self._keep:
+                self._over.append(self._finished.popleft())
 
     # -- what there is
 

@@ -41,7 +41,8 @@ class Engine(Surface):
     `seed` makes the ids; `start` is the first moment (2024-01-01T00:00:00Z). With `auto=False` nothing is worked
     until `run_next`. `max_steps` bounds the items worked in one call. `freeze=True` lets `datetime.now()` and
     `time.time()` tell the engine's time while it works (needs the extra `[time]`). `keep` says which runs that are
-    over stay readable: `"all"`, `"failed"` (those that did not complete), or the last so many. `jitter=True` adds
+    over stay readable: `"all"`, `"failed"` (those that did not complete), or the last so many; with a run its event's
+    id is forgotten, and of events and what they did the last 10 000 stay. `jitter=True` adds
     the server's random share to the delay of retries, from the seed. `data`, `events`, `queue` and `state` replace
     the stores in memory, `drivers` adds or replaces drivers. `chooser` decides what comes first where several
     things are due at once, `gate` stands before every operation of a store.
@@ -116,7 +117,10 @@ class Engine(Surface):
         return "Engine was called from a running event loop; use AsyncEngine there, its methods are coroutines"
 
     def register(self, *functions: Function) -> None:
-        """Add functions; one whose id is there already gets a new version, and runs under way keep theirs.
+        """Add functions; one whose id is there already gets a new version.
+
+        Runs under way keep the graph of theirs; a step runs the newest version of its action, unless
+        `Step(version=...)` says which.
 
         Raises `InvalidFunctionsError` with every problem of every function; nothing is added then.
         """

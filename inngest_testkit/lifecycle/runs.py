@@ -99,14 +99,15 @@ class RunLifecycle:
         """Cancel a run; False when it is over already."""
         if (await self._state.load(run_id)).is_over:
             return False
-        await self._end(run_id, RunStatus.CANCELLED, {"reason": reason}, once=False)
+        await self._end(run_id, RunStatus.CANCELLED, {"reason": reason}, once=True)
         return True
 
     async def _end(self, run_id: str, status: RunStatus, data: Mapping[str, Any], *, once: bool) -> None:
         await self._recorder.run(_KINDS[status], run_id, data=data, once=once)
-        await self._queue.discard(run_id=run_id)
-        await self._state.end(run_id, status)
         self.on_end(run_id)
+        await self._state.end(run_id, status)
+        # Last: what is left in the queue of a run that is over is not worked.
+        await self._queue.discard(run_id=run_id)
 
 
 _KINDS = {

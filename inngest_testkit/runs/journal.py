@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["Journal", "Shape"]
 
 
+_ENDS = (HistoryKind.RUN_COMPLETED, HistoryKind.RUN_FAILED, HistoryKind.RUN_CANCELLED)
+
+
 class Shape(Protocol):
     """What a view needs to know of the function that a run executes."""
 
@@ -30,6 +33,10 @@ class Shape(Protocol):
         ...
 
 
+#: Events, and entries that belong to no run, that a bounded journal keeps: the last so many.
+BOUND = 10_000
+
+
 class Journal:
     """Histories by run, in the order in which the runs were created, and the engine's own entries.
 
@@ -37,16 +44,16 @@ class Journal:
     received, `functions`, `shapes` and `run_events` what each run executes and the events that started it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, bounded: bool = False) -> None:
         self.runs: dict[str, list[HistoryEntry]] = {}
-        self.engine: list[HistoryEntry] = []
-        self.events: list[Event] = []
+        most = BOUND if bounded else None
+        self.engine: deque[HistoryEntry] = deque(maxlen=most)
+        self.events: deque[Event] = deque(maxlen=most)
         self.shapes: dict[str, Shape] = {}
         self.functions: dict[str, str] = {}
         self.run_events: dict[str, tuple[Event, ...]] = {}
-        #: Runs that are not over, and those that are, each in order.
+        #: Runs that are not over, in order.
         self.open_runs: dict[str, None] = {}
-        self.finished: deque[str] = deque()
         #: The runs that watched deliveries of events start; whoever wants to know puts an empty list here.
         self.watched: dict[str, list[str]] = {}
         #: The failed runs whose failure a reader of `Run` has seen.
@@ -71,6 +78,8 @@ class Journal:
             history = self.runs.get(entry.run_id)
             if history is not None:
                 history.append(entry)
+                if entry.kind in _ENDS:
+                    self.close(entry.run_id)
         else:
             self.engine.append(entry)
 
@@ -79,10 +88,8 @@ class Journal:
         return any(entry.same_transition(other) for other in self.runs.get(entry.run_id, ()))
 
     def close(self, run_id: str) -> None:
-        """Note that a run is over."""
-        if run_id in self.open_runs:
-            del self.open_runs[run_id]
-            self.finished.append(run_id)
+        """Note that a run is over; nothing happens when that is known."""
+        self.open_runs.pop(run_id, None)
 
     def forget(self, run_id: str) -> None:
         """Drop a run's history."""
