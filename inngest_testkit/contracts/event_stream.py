@@ -9,7 +9,7 @@ import anyio
 import anyio.lowlevel
 
 from inngest_testkit.contracts.base import Contract, check, gather
-from inngest_testkit.event_stream.base import MESSAGE_LEASE, EventStream, Message
+from inngest_testkit.event_stream.base import MESSAGE_LEASE, PUBLISHED_ONCE, EventStream, Message
 from inngest_testkit.events import Event
 
 if TYPE_CHECKING:
@@ -65,6 +65,17 @@ class EventStreamContract(Contract[EventStream]):
         await self.expect(stream, 0, 1, 2, 3, limit=3)
         await self.expect(stream, 0, *range(4, 20))
         await self.expect(stream, 0)
+
+    @check
+    async def test_an_acknowledged_id_is_known_for_a_while(self, stream: EventStream) -> None:
+        """An id that was published is refused for `PUBLISHED_ONCE`, also when its message was acknowledged."""
+        event = Event(name="once", id="i", ts=0)
+        assert await stream.publish("message", event, self.start), "the first is taken"
+        for message in await stream.receive(self.start, 1):
+            await stream.ack(message)
+        soon = self.start + PUBLISHED_ONCE / 2
+        await self.wait_until(soon)
+        assert not await stream.publish("message", event, soon), "an acknowledged id is known for a while"
 
     @check
     async def test_events_come_as_they_were_published(self, stream: EventStream) -> None:

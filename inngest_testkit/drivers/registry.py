@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from inngest_testkit.drivers.base import StepResponse
 from inngest_testkit.drivers.http import HttpDriver
 from inngest_testkit.drivers.missing import MissingDriver
 from inngest_testkit.drivers.mock import Mocks
@@ -14,7 +15,7 @@ from inngest_testkit.runs.model import ErrorInfo
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from inngest_testkit.drivers.base import Bridge, Driver, StepRequest, StepResponse
+    from inngest_testkit.drivers.base import Bridge, Driver, StepRequest
 
 __all__ = ["Drivers"]
 

@@ -39,8 +39,16 @@ IN_STEP = (
     "let the step ask for the parameter `send` to send events, and do the rest in the test"
 )
 
-#: The engines at work around the code that runs.
-_working: ContextVar[tuple[int, ...]] = ContextVar("inngest_testkit_working", default=())
+
+class _Work:
+    """One call of an engine; over when `of` is None."""
+
+    def __init__(self, of: AsyncEngine) -> None:
+        self.of: AsyncEngine | None = of
+
+
+#: The calls of engines around the code that runs; a task that a step left behind keeps them when they are over.
+_around: ContextVar[tuple[_Work, ...]] = ContextVar("inngest_testkit_around", default=())
 
 
 class AsyncEngine(Surface):
@@ -88,17 +96,24 @@ class AsyncEngine(Surface):
         self._lock = anyio.Lock()
 
     async def _call(self, work: Coroutine[Any, Any, T]) -> T:
-        around = _working.get()
-        if id(self) in around:
+        around = _around.get()
+        if any(work_around.of is self for work_around in around):
             work.close()
             raise UsageError(IN_STEP)
-        async with self._lock:
-            token = _working.set((*around, id(self)))
-            try:
-                with self._core.frozen or nullcontext():
-                    result = await work
-            finally:
-                _working.reset(token)
+        try:
+            await self._lock.acquire()
+        except BaseException:
+            work.close()  # cancelled while another task's call was worked
+            raise
+        current = _Work(self)
+        token = _around.set((*around, current))
+        try:
+            with self._core.frozen or nullcontext():
+                result = await work
+        finally:
+            current.of = None
+            _around.reset(token)
+            self._lock.release()
         self._core.emit_warnings()
         return result
 

@@ -88,6 +88,13 @@ class LoopRunner:
 
 
 def _close(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    else:
+        loop.close()  # collected while another loop runs: there is no way to wait for what is left
+        return
     if not loop.is_closed():
         # One turn, so that what was only asked for (closing a generator that was left early) is a task.
         loop.run_until_complete(asyncio.sleep(0))

@@ -40,7 +40,6 @@ from inngest_testkit.queue.memory import MemoryQueue
 from inngest_testkit.runner.runner import Runner
 from inngest_testkit.runs import HistoryEntry, Journal, Run, RunStatus
 from inngest_testkit.runs.model import HistoryKind
-from inngest_testkit.runs.replay import replay
 from inngest_testkit.runs.view import DROPPED
 from inngest_testkit.state.memory import MemoryStateStore
 
@@ -142,7 +141,7 @@ class Core:
             chooser=chooser,
             max_steps=max_steps,
         )
-        self.next_due: datetime | None = None
+        self._next_due: datetime | None = None
         self._over: deque[str] = deque()
         self._finished: deque[str] = deque()
 
@@ -164,7 +163,7 @@ class Core:
             raise InvalidFunctionsError(problems)
         for plan in [plan_function(function) for function in functions]:
             await self._add(plan)
-        self.next_due = await self._lockstep.next_due()
+        self._next_due = await self._lockstep.next_due()
 
     async def load(self, path: str | os.PathLike[str]) -> tuple[Function, ...]:
         """Add every function found below a folder, or in one file."""
@@ -285,7 +284,8 @@ class Core:
 
     def _why_incomplete(self, left: Sequence[str], limit: Duration) -> str:
         shown = "\n".join(f"- {self.run(run_id)!r}; waiting: {list(self.run(run_id).waiting)}" for run_id in left[:5])
-        what = "nothing more will happen" if self.next_due is None else f"the next thing is due {self.next_due}"
+        due = self.next_due
+        what = "nothing more will happen" if due is None else f"the next thing is due {due}"
         count = "1 run is" if len(left) == 1 else f"{len(left)} runs are"
         remedy = "raise limit=, or send what they wait for"
         return f"{count} not over at {self.clock.now()}, limit {limit}; {what}; {remedy}:\n{shown}"
@@ -330,7 +330,7 @@ class Core:
         while self._over:
             await self._state.delete(self._over[0])
             self.journal.forget(self._over.popleft())
-        self.next_due = await self._lockstep.next_due()
+        self._next_due = await self._lockstep.next_due()
 
     def emit_warnings(self) -> None:
         """Emit the warnings of the work just done."""
@@ -340,7 +340,7 @@ class Core:
         if self._keep == "all":
             return
         if self._keep == "failed":
-            if replay(run_id, self.journal.runs[run_id]).status is RunStatus.COMPLETED:
+            if self.journal.fold(run_id).status is RunStatus.COMPLETED:
                 self._over.append(run_id)
         else:
             self._finished.append(run_id)
@@ -348,6 +348,19 @@ class Core:
                 self._over.append(self._finished.popleft())
 
     # -- what there is
+
+    @property
+    def next_due(self) -> datetime | None:
+        """When something will happen next, as far as can be told without waiting."""
+        asking = self._lockstep.next_due()
+        try:
+            asking.send(None)
+        except StopIteration as answer:
+            due: datetime | None = answer.value
+            return due
+        # Stores that suspend told at the end of the last call.
+        asking.close()
+        return self._next_due
 
     def run(self, run_id: str) -> Run:
         """Return the view of a run."""

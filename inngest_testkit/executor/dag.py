@@ -6,7 +6,7 @@ id is the token under which the run counts the work that it causes.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.clock import later
@@ -42,6 +42,16 @@ class EdgeError(Exception):
         super().__init__(self.info.message)
 
 
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """A run's coming to a step; `once`: what it does may have been done before."""
+
+    function_id: str
+    run_id: str
+    parent: str
+    once: bool
+
+
 class DagWalker:
     """Takes the edges that leave a step which is done."""
 
@@ -62,6 +72,7 @@ class DagWalker:
         if once:
             state = await self._as_of_visit(state, parent, by)
         variables: dict[str, Any] | None = None
+        visit = _Visit(plan.function.id, run_id, parent, once or visited)
         for edge in edges:
             if len(edge.parents) > 1 and not all(p == TRIGGER or p in state.outputs for p in edge.parents):
                 continue
@@ -73,7 +84,7 @@ class DagWalker:
                 data = {"edge": edge.id, "if": edge.condition.text}
                 await self._recorder.run(HistoryKind.EDGE_NOT_TAKEN, run_id, edge.child, data=data, once=once)
                 continue
-            await self._take(edge, run_id, parent, variables, once=once or visited)
+            await self._take(edge, visit, variables)
 
     async def _as_of_visit(self, state: RunState, parent: str, by: str) -> RunState:
         """Return the state that a visit saw when it began, so that begun again it decides as it did."""
@@ -90,20 +101,19 @@ class DagWalker:
         except ExpressionError as error:
             raise EdgeError(edge, "if", error) from error
 
-    async def _take(
-        self, edge: Edge, run_id: str, parent: str, variables: Mapping[str, Any] | None, *, once: bool
-    ) -> None:
-        now = self._clock.now()
+    async def _take(self, edge: Edge, visit: _Visit, variables: Mapping[str, Any] | None) -> None:
+        now, run_id = self._clock.now(), visit.run_id
         if edge.awaits is not None:
-            await self._pause(edge, run_id, parent, variables or {}, now, once=once)
+            await self._pause(edge, visit, variables or {}, now)
         else:
             at = now if edge.wait is None else later(now, edge.wait)
             data = {"edge": edge.id} if at == now else {"edge": edge.id, "until": at}
-            await self._recorder.run(HistoryKind.EDGE_TAKEN, run_id, edge.child, data=data, once=once)
+            await self._recorder.run(HistoryKind.EDGE_TAKEN, run_id, edge.child, data=data, once=visit.once)
             item = QueueItem(
                 id=f"{run_id}/{edge.id}",
                 kind=ItemKind.EDGE,
                 run_id=run_id,
+                function_id=visit.function_id,
                 step=edge.child,
                 edge=edge.id,
                 token=edge.id,
@@ -112,17 +122,16 @@ class DagWalker:
         # Last, because an edge that is scheduled is not taken again.
         await self._state.schedule(run_id, edge.id)
 
-    async def _pause(
-        self, edge: Edge, run_id: str, parent: str, variables: Mapping[str, Any], now: datetime, *, once: bool
-    ) -> None:
+    async def _pause(self, edge: Edge, visit: _Visit, variables: Mapping[str, Any], now: datetime) -> None:
         awaits = edge.awaits
         assert awaits is not None  # noqa: S101 - the caller asked
         match = awaits.match.text if awaits.match else None
         pause = Pause(
-            id=f"{run_id}/{edge.id}/pause",
-            run_id=run_id,
+            id=f"{visit.run_id}/{edge.id}/pause",
+            run_id=visit.run_id,
+            function_id=visit.function_id,
             edge=edge.id,
-            parent=parent,
+            parent=visit.parent,
             child=edge.child,
             event=awaits.event,
             match=match,
@@ -137,10 +146,15 @@ class DagWalker:
             "until": pause.expires,
             "on_timeout": pause.on_timeout,
         }
-        await self._recorder.run(HistoryKind.PAUSE_SAVED, run_id, edge.child, data=data, once=once)
+        await self._recorder.run(HistoryKind.PAUSE_SAVED, visit.run_id, edge.child, data=data, once=visit.once)
         await self._state.save_pause(pause)
         timeout = QueueItem(
-            id=timeout_id(pause.id), kind=ItemKind.PAUSE, run_id=run_id, step=edge.child, pause_id=pause.id
+            id=timeout_id(pause.id),
+            kind=ItemKind.PAUSE,
+            run_id=visit.run_id,
+            function_id=visit.function_id,
+            step=edge.child,
+            pause_id=pause.id,
         )
         await self._queue.enqueue(timeout, pause.expires)
 

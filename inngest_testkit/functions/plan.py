@@ -70,7 +70,6 @@ class FunctionPlan:
     function: Function
     workflow_id: str
     triggers: tuple[PlannedTrigger, ...]
-    edges: Mapping[str, Edge]
     outgoing: Mapping[str, tuple[Edge, ...]]
     incoming: Mapping[str, tuple[Edge, ...]]
     actions: Mapping[str, ActionReference]
@@ -108,7 +107,6 @@ def plan_function(function: Function) -> FunctionPlan:
             )
             for trigger in function.triggers
         ),
-        edges=edges,
         outgoing=_outgoing(function, edges),
         incoming=incoming,
         actions={s.id: ActionReference(dsn(function.id, s.id), s.version) for s in function.steps},

@@ -174,6 +174,7 @@ def continuation(pause: Pause) -> QueueItem:
         id=f"{pause.run_id}/{pause.edge}",
         kind=ItemKind.EDGE,
         run_id=pause.run_id,
+        function_id=pause.function_id,
         step=pause.child,
         edge=pause.edge,
         token=pause.edge,

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from inngest_testkit.runs.model import HistoryKind
+from inngest_testkit.runs.replay import Replay, replay
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["Journal", "Shape"]
 
 
+# Runs whose folded state is kept, those asked for last.
+_FOLDS_KEPT = 64
 _ENDS = (HistoryKind.RUN_COMPLETED, HistoryKind.RUN_FAILED, HistoryKind.RUN_CANCELLED)
 
 
@@ -58,6 +61,7 @@ class Journal:
         self.watched: dict[str, list[str]] = {}
         #: The failed runs whose failure a reader of `Run` has seen.
         self.observed: dict[str, None] = {}
+        self._folds: dict[str, tuple[int, Replay | None]] = {}
         self._recent: deque[HistoryEntry] = deque(maxlen=12)
 
     def open(self, run_id: str, function_id: str, shape: Shape, events: tuple[Event, ...], cause: str) -> None:
@@ -83,6 +87,16 @@ class Journal:
         else:
             self.engine.append(entry)
 
+    def fold(self, run_id: str) -> Replay:
+        """Return the state that a run's history tells; only what is new is folded."""
+        entries = self.runs[run_id]
+        length, state = self._folds.pop(run_id, (0, None))
+        state = replay(state or Replay(), islice(entries, length, None))
+        self._folds[run_id] = (len(entries), state)
+        if len(self._folds) > _FOLDS_KEPT:
+            del self._folds[next(iter(self._folds))]
+        return state
+
     def has(self, entry: HistoryEntry) -> bool:
         """Whether the run's history tells of this transition."""
         return any(entry.same_transition(other) for other in self.runs.get(entry.run_id, ()))
@@ -94,6 +108,7 @@ class Journal:
     def forget(self, run_id: str) -> None:
         """Drop a run's history."""
         self.runs.pop(run_id, None)
+        self._folds.pop(run_id, None)
         self.functions.pop(run_id, None)
         self.shapes.pop(run_id, None)
         self.run_events.pop(run_id, None)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from inngest_testkit.runs.model import Attempt, ErrorInfo, HistoryKind, RunStatus, StepRecord, StepStatus, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from inngest_testkit.runs.model import HistoryEntry
@@ -41,30 +40,9 @@ class Replay:
         return tuple(sorted(self.waits.values(), key=lambda wait: wait.until))
 
 
-def replay(run_id: str, entries: Sequence[HistoryEntry]) -> Replay:
-    """Fold a run's entries; the same entries are folded once."""
-    return _replay(run_id, _Entries(entries))
-
-
-class _Entries:
-    """A history so far, as a key: a history only grows, so its identity and length tell its content."""
-
-    __slots__ = ("entries", "length")
-
-    def __init__(self, entries: Sequence[HistoryEntry]) -> None:
-        self.entries, self.length = entries, len(entries)
-
-    def __hash__(self) -> int:
-        return hash((id(self.entries), self.length))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Entries) and self.entries is other.entries and self.length == other.length
-
-
-@lru_cache(maxsize=64)
-def _replay(run_id: str, history: _Entries) -> Replay:
-    state = Replay()
-    for entry in history.entries[: history.length]:
+def replay(state: Replay, entries: Iterable[HistoryEntry]) -> Replay:
+    """Fold further entries of a run into the state that the earlier ones told, and return it."""
+    for entry in entries:
         fold = _FOLDS.get(entry.kind)
         if fold is not None:
             fold(state, entry)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.errors import NotFoundError
 from inngest_testkit.runs.model import ErrorInfo, HistoryEntry, RunStatus, StepRecord, StepStatus, Wait
-from inngest_testkit.runs.replay import Replay, replay
+from inngest_testkit.runs.replay import Replay
 from inngest_testkit.runs.timeline import render
 from inngest_testkit.runs.why import why_not
 
@@ -46,7 +46,8 @@ class Run:
 
     @property
     def _replay(self) -> Replay:
-        return replay(self.id, self._entries)
+        _ = self._entries
+        return self._journal.fold(self.id)
 
     def _look(self) -> Replay:
         """Return the state to a reader who learns from it whether the run failed."""

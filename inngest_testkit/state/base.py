@@ -41,8 +41,8 @@ class NewRun:
 class RunState:
     """A run as it was when it was loaded; later writes do not show in it.
 
-    `outputs` and `errors` are by step id; `tokens` are the pieces of work ever scheduled, `pending` how many of
-    them are not finalised.
+    `outputs` and `errors` are by step id, `failed` the steps that failed for good, in that order; `pending` is how
+    many pieces of work are not finalised.
     """
 
     run: NewRun
@@ -84,6 +84,7 @@ class Pause:
     expires: datetime
     on_timeout: bool
     index: WaitKey | None = None
+    function_id: str = ""
 
 
 class StateStore(Protocol):

@@ -57,3 +57,44 @@ async def test_the_whole_surface_is_there(engine, tmp_path):
     assert await engine.queue.clear() == 0
     assert engine.queue.pending == ()
     assert repr(engine) == "<AsyncEngine at 2024-01-02 00:00:00, 1 function, 2 runs>"
+
+
+async def test_a_task_that_a_step_left_behind_may_use_the_engine_later(engine):
+    async with anyio.create_task_group() as group:
+        sent = []
+
+        async def later():
+            await anyio.sleep(0.001)
+            sent.append(await engine.send("late"))
+
+        async def step():
+            group.start_soon(later)
+
+        await engine.register(Function("f", on_event("e"), steps=[Step("s", step)]))
+        await engine.send("e")
+    assert sent[0].ids
+
+
+async def test_a_call_that_is_cancelled_loses_nothing(engine):
+    async def slow():
+        await anyio.sleep(10)
+
+    await engine.register(Function("f", on_event("e"), steps=[Step("s", slow)]))
+    with anyio.move_on_after(0.01):
+        await engine.send("e")
+    engine.mock("f", "s", returns="done")
+    await engine.run_until_complete()
+    assert [run.output for run in engine.runs()] == ["done"]
+
+
+async def test_a_call_that_is_cancelled_while_it_waits_for_another_is_not_made(engine):
+    async def slow():
+        await anyio.sleep(0.02)
+
+    await engine.register(Function("f", on_event("e"), steps=[Step("s", slow)]))
+    async with anyio.create_task_group() as group:
+        group.start_soon(engine.send, "e")
+        await anyio.sleep(0.001)
+        with anyio.move_on_after(0.001):
+            await engine.send("other")
+    assert engine.events("other") == []

@@ -20,9 +20,11 @@ from inngest_testkit import (
     StepStatus,
     TriggerExpressionWarning,
     after,
+    http,
     on_cron,
     on_event,
 )
+from inngest_testkit.errors import InvalidFunctionsError
 
 
 def make(*functions, **options):
@@ -562,3 +564,115 @@ def test_flow_control_that_is_not_enforced_is_said_to_be_so(rule):
     with pytest.warns(FlowControlWarning, match="function 'f': .* is read and not enforced yet") as caught:
         make(Function("f", on_event("e"), steps=[Step("a", lambda: 1)], **rule))
     assert caught[0].filename == __file__
+
+
+def test_runs_that_the_last_step_starts_are_completed_too():
+    first = Function("first", on_event("e"), steps=[Step("s", lambda send: send("next"), after=after(wait="1h"))])
+    second = Function("second", on_event("next"), steps=[Step("s", lambda: "done", after=after(wait="1h"))])
+    engine = make(first, second)
+    engine.send("e")
+    engine.run_until_complete()
+    assert [run.status for run in engine.runs()] == [RunStatus.COMPLETED] * 2
+
+
+def test_an_event_of_a_step_that_takes_time_has_its_id_and_time():
+    engine = make(Function("f", on_event("e"), steps=[Step("s", lambda send: send("out"))]))
+    engine.mock("f", "s", takes="1h")
+    engine.send("e")
+    engine.advance("1h")
+    (event,) = engine.events("out")
+    assert event.id
+    assert event.ts == 1704070800000
+
+
+def test_what_a_step_sends_is_kept_as_it_was_then():
+    def step(send):
+        data = {"n": 1, "t": (1, 2)}
+        send("out", data)
+        data["n"] = 2
+
+    engine = make(Function("f", on_event("e"), steps=[Step("s", step)]))
+    engine.send("e")
+    assert engine.events("out")[0].data == {"n": 1, "t": [1, 2]}
+
+
+@pytest.mark.parametrize("arguments", [("x", {"o": object()}), (Event("x", {}, ts=10**400),)])
+def test_a_bad_event_of_a_step_is_the_steps_failure_and_blocks_nobody(arguments):
+    bad = Function("bad", on_event("e"), steps=[Step("s", lambda send: send(*arguments))])
+    good = Function("good", on_event("e"), steps=[Step("s", lambda: 1)])
+    engine = make(bad, good)
+    engine.send("e")
+    engine.run_until_complete()
+    assert [run.status for run in engine.runs()] == [RunStatus.FAILED, RunStatus.COMPLETED]
+    assert engine.runs()[0].error.name == "EventError"
+
+
+def test_a_driver_that_raises_fails_its_step_and_blocks_nobody():
+    class Broken:
+        runtime = "http"
+        never_suspends = True
+
+        async def execute(self, request):
+            raise ValueError("driver")
+
+    engine = make(Function("f", on_event("e"), steps=[Step("s", runtime=http("http://x"))]), drivers=[Broken()])
+    assert str(engine.send("e").run.error) == "ValueError: driver"
+
+
+@pytest.mark.parametrize("edge", [after(wait="9999999d"), after(event="go", ttl="9999999d")])
+def test_a_wait_beyond_the_calendar_ends_with_the_calendar(edge):
+    run = make(Function("f", on_event("e"), steps=[Step("s", lambda: 1, after=edge)])).send("e").run
+    assert run.waiting[0].until.year == 9999
+
+
+def test_an_http_client_of_ones_own_works_in_the_sync_engine():
+    import anyio
+    import httpx
+
+    from inngest_testkit.drivers.http import HttpDriver
+
+    async def app(scope, receive, send):
+        await anyio.lowlevel.checkpoint()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b'{"ok": true}'})
+
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app))
+    function = Function("f", on_event("e"), steps=[Step("s", runtime=http("http://app/step"))])
+    with Engine(drivers=[HttpDriver(client)]) as engine:
+        engine.register(function)
+        assert engine.send("e").run.output == {"status": 200, "body": {"ok": True}}
+
+
+def test_a_cron_function_that_lost_its_cron_leaves_nothing_behind():
+    engine = make(Function("f", on_cron("0 9 * * *"), steps=[Step("s", lambda: 1)]))
+    engine.register(Function("f", on_event("e"), steps=[Step("s", lambda: 1)]))
+    assert engine.next_due is None
+    assert engine.queue.pending == ()
+
+
+def test_functions_that_would_share_an_action_are_refused_whenever_they_are_registered():
+    engine = make(Function("x-step-a", on_event("e"), steps=[Step("b", lambda: 1)]))
+    with pytest.raises(InvalidFunctionsError):
+        engine.register(Function("x", on_event("e"), steps=[Step("a step b", lambda: 2)]))
+    assert engine.send("e").run.output == 1
+
+
+def test_what_is_due_is_known_after_an_error_too():
+    def leave():
+        raise KeyboardInterrupt
+
+    engine = make(Function("f", on_event("e"), steps=[Step("s", leave), Step("t", lambda: 1, after=after(wait="1h"))]))
+    with pytest.raises(KeyboardInterrupt):
+        engine.send("e")
+    assert engine.next_due == engine.now + timedelta(seconds=30)
+    engine.mock("f", "s", returns="ok")
+    engine.run_until_complete()
+    assert [run.status for run in engine.runs()] == [RunStatus.COMPLETED]
+
+
+def test_a_bounded_engine_forgets_events_too():
+    from inngest_testkit.runs.journal import BOUND
+
+    engine = make(keep=10)
+    engine.send([Event("e") for _ in range(BOUND + 5)])
+    assert len(engine.events()) == BOUND

@@ -173,9 +173,9 @@ def test_a_store_that_marks_before_it_acts_breaks_the_crash_law(monkeypatch):
 
     take = DagWalker._take
 
-    async def marked_first(self, edge, run_id, parent, variables, *, once):
-        await self._state.schedule(run_id, edge.id)
-        await take(self, edge, run_id, parent, variables, once=once)
+    async def marked_first(self, edge, visit, variables):
+        await self._state.schedule(visit.run_id, edge.id)
+        await take(self, edge, visit, variables)
 
     monkeypatch.setattr(DagWalker, "_take", marked_first)
     scenario = Scenario((FUNCTION,), SCRIPT[:1])
