@@ -259,6 +259,17 @@ FIXED = {
     "takes time": fixed(
         Step("a", ONE), Step("b", ONE, after="a"), outcomes=StepOutcomes({("f", "a"): Outcome((), 1, HOURS)})
     ),
+    "decides before its sibling is done": fixed(
+        Step("a", ONE), Step("b", ONE, after=after(if_="steps.a == 1")), Step("c", ONE, after=after("a", if_="true"))
+    ),
+    "sends": Scenario(
+        (
+            Function("f", on_event("start"), steps=[Step("a", lambda send: send(Event("note", id="n"))), Step("b", ONE, after="a")]),
+            Function("g", on_event("note"), steps=[Step("c", ONE)]),
+        ),
+        [(timedelta(), START)],
+        NOTHING,
+    ),
 }
 
 
