@@ -264,7 +264,11 @@ FIXED = {
     ),
     "sends": Scenario(
         (
-            Function("f", on_event("start"), steps=[Step("a", lambda send: send(Event("note", id="n"))), Step("b", ONE, after="a")]),
+            Function(
+                "f",
+                on_event("start"),
+                steps=[Step("a", lambda send: send(Event("note", id="n"))), Step("b", ONE, after="a")],
+            ),
             Function("g", on_event("note"), steps=[Step("c", ONE)]),
         ),
         [(timedelta(), START)],
