@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.clock import FakeClock, epoch_ms
 from inngest_testkit.data_store.base import ActionVersion, DataStore
@@ -16,8 +16,9 @@ from inngest_testkit.durations import format_duration, to_timedelta
 from inngest_testkit.engine.bridge import bridged
 from inngest_testkit.engine.freeze import Frozen
 from inngest_testkit.engine.lockstep import Lockstep
+from inngest_testkit.engine.options import Duration, Options
 from inngest_testkit.engine.results import Sent
-from inngest_testkit.engine.seams import Chooser, Gate, gated
+from inngest_testkit.engine.seams import gated
 from inngest_testkit.errors import (
     EventError,
     InvalidFunctionsError,
@@ -45,60 +46,32 @@ from inngest_testkit.state.memory import MemoryStateStore
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
 
-    from inngest_testkit.drivers.base import Bridge, Driver
+    from inngest_testkit.drivers.base import Bridge
     from inngest_testkit.event_stream.base import EventStream
     from inngest_testkit.state.base import StateStore
 
-__all__ = ["Core", "Duration", "Keep"]
-
-#: A span of time as users may write it: a timedelta, a text such as `3d`, or seconds.
-Duration: TypeAlias = timedelta | str | float
-#: Which runs that are over an engine keeps: all, those that did not complete, or the last so many.
-Keep: TypeAlias = Literal["all", "failed"] | int
+__all__ = ["Core"]
 
 
 class Core:
     """The engine itself; every method that does work is a coroutine which suspends only through the bridge."""
 
-    def __init__(
-        self,
-        bridge: Bridge[Any],
-        *,
-        seed: int | str = 0,
-        start: datetime | str | None = None,
-        auto: bool = True,
-        max_steps: int = 100_000,
-        keep: Keep = "all",
-        freeze: bool = False,
-        jitter: bool = False,
-        data: DataStore | None = None,
-        events: EventStream | None = None,
-        queue: Queue | None = None,
-        state: StateStore | None = None,
-        drivers: Iterable[Driver] | None = None,
-        chooser: Chooser | None = None,
-        gate: Gate | None = None,
-    ) -> None:
-        if isinstance(seed, bool) or not isinstance(seed, (int, str)):
-            raise SetupError(f"seed must be a whole number or a text, found {seed!r}")
-        if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
-            raise SetupError(f"max_steps must be a whole number from 1, found {max_steps!r}")
-        if keep not in ("all", "failed") and (isinstance(keep, bool) or not isinstance(keep, int) or keep < 0):
-            raise SetupError(f"keep must be 'all', 'failed' or how many finished runs to keep, found {keep!r}")
-        self.seed, self.auto, self._keep = seed, auto, keep
-        self.clock = FakeClock(start)
-        self.frozen = Frozen(self.clock) if freeze else None
-        self.ids = Ids(seed, self.clock)
-        self.journal = Journal(bounded=keep != "all")
+    def __init__(self, bridge: Bridge[Any], options: Options) -> None:
+        self.seed, self.auto, self._keep = options.seed, options.auto, options.keep
+        self.clock = FakeClock(options.start)
+        self.frozen = Frozen(self.clock) if options.freeze else None
+        self.ids = Ids(options.seed, self.clock)
+        self.journal = Journal(bounded=options.keep != "all")
         self.plans: dict[str, FunctionPlan] = {}
         self._warner = Warner()
-        self._data: DataStore = gated("data", bridged(data or MemoryDataStore(), bridge), gate)
-        self._stream: EventStream = gated("events", bridged(events or MemoryEventStream(), bridge), gate)
-        self._queue: Queue = gated("queue", bridged(queue or MemoryQueue(), bridge), gate)
-        self._state: StateStore = gated("state", bridged(state or MemoryStateStore(), bridge), gate)
-        self.drivers = Drivers([bridged(driver, bridge) for driver in drivers or ()], bridge)
+        gate = options.gate
+        self._data: DataStore = gated("data", bridged(options.data or MemoryDataStore(), bridge), gate)
+        self._stream: EventStream = gated("events", bridged(options.events or MemoryEventStream(), bridge), gate)
+        self._queue: Queue = gated("queue", bridged(options.queue or MemoryQueue(), bridge), gate)
+        self._state: StateStore = gated("state", bridged(options.state or MemoryStateStore(), bridge), gate)
+        self.drivers = Drivers([bridged(driver, bridge) for driver in options.drivers or ()], bridge)
         recorder = Recorder(self.clock, self._state, self.journal)
         self._lifecycle = RunLifecycle(
             clock=self.clock,
@@ -128,7 +101,7 @@ class Core:
             lifecycle=self._lifecycle,
             runner=self._runner,
             publish=self._publish,
-            jitter=self.ids.random if jitter else None,
+            jitter=self.ids.random if options.jitter else None,
         )
         self._lockstep = Lockstep(
             clock=self.clock,
@@ -138,8 +111,8 @@ class Core:
             executor=executor,
             journal=self.journal,
             recorder=recorder,
-            chooser=chooser,
-            max_steps=max_steps,
+            chooser=options.chooser,
+            max_steps=options.max_steps,
         )
         self._next_due: datetime | None = None
         self._over: deque[str] = deque()

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from inngest_testkit.drivers.base import direct
 from inngest_testkit.drivers.mock import UNSET, Mock, Raises, SideEffect
+from inngest_testkit.engine.core import Core
+from inngest_testkit.engine.options import Keep, Options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime, timedelta
-
     from inngest_testkit.clock import FakeClock
-    from inngest_testkit.engine.core import Core
+    from inngest_testkit.data_store.base import DataStore
+    from inngest_testkit.drivers.base import Driver
+    from inngest_testkit.engine.seams import Chooser, Gate
+    from inngest_testkit.event_stream.base import EventStream
     from inngest_testkit.events import Event
     from inngest_testkit.functions.model import Function
-    from inngest_testkit.queue.base import PendingItem
+    from inngest_testkit.queue.base import PendingItem, Queue
     from inngest_testkit.runs import HistoryEntry, Run, RunStatus
+    from inngest_testkit.state.base import StateStore
 
 __all__ = ["Surface"]
 
@@ -23,7 +29,50 @@ __all__ = ["Surface"]
 class Surface:
     """The part of an engine's surface that is the same, sync, in `Engine` and `AsyncEngine`."""
 
-    _core: Core
+    def __init__(
+        self,
+        *,
+        seed: int | str = 0,
+        start: datetime | str | None = None,
+        auto: bool = True,
+        max_steps: int = 100_000,
+        freeze: bool = False,
+        keep: Keep = "all",
+        jitter: bool = False,
+        data: DataStore | None = None,
+        events: EventStream | None = None,
+        queue: Queue | None = None,
+        state: StateStore | None = None,
+        drivers: Iterable[Driver] | None = None,
+        chooser: Chooser | None = None,
+        gate: Gate | None = None,
+    ) -> None:
+        options = Options(
+            seed=seed,
+            start=start,
+            auto=auto,
+            max_steps=max_steps,
+            freeze=freeze,
+            keep=keep,
+            jitter=jitter,
+            data=data,
+            events=events,
+            queue=queue,
+            state=state,
+            drivers=drivers,
+            chooser=chooser,
+            gate=gate,
+        )
+        self._core = Core(self._bridge, options)
+        self._open()
+
+    @staticmethod
+    def _bridge(awaitable: Awaitable[Any]) -> Awaitable[Any]:
+        """Await what needs an event loop: where the engine is called, unless it has a loop of its own."""
+        return direct(awaitable)
+
+    def _open(self) -> None:
+        """Make what only this kind of engine has."""
 
     @property
     def now(self) -> datetime:

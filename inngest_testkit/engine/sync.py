@@ -9,26 +9,20 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from inngest_testkit.engine.aio import IN_STEP
 from inngest_testkit.engine.bridge import LoopRunner, hand_out
-from inngest_testkit.engine.core import Core, Duration, Keep
+from inngest_testkit.engine.options import Duration
 from inngest_testkit.engine.surface import QueueView, Surface
 from inngest_testkit.errors import UsageError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Coroutine, Iterable, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Awaitable, Coroutine, Mapping, Sequence
     from types import TracebackType
 
-    from inngest_testkit.data_store.base import DataStore
-    from inngest_testkit.drivers.base import Driver
     from inngest_testkit.engine.results import Sent
-    from inngest_testkit.engine.seams import Chooser, Gate
-    from inngest_testkit.event_stream.base import EventStream
     from inngest_testkit.events import Event, SdkEvent
     from inngest_testkit.functions.model import Function
-    from inngest_testkit.queue.base import Queue, QueueItem
+    from inngest_testkit.queue.base import QueueItem
     from inngest_testkit.runs import Run
-    from inngest_testkit.state.base import StateStore
 
 __all__ = ["Engine", "SyncQueueView"]
 
@@ -52,41 +46,12 @@ class Engine(Surface):
     (`AsyncEngine` can) or from one of its own steps: both raise `UsageError`.
     """
 
-    def __init__(
-        self,
-        *,
-        seed: int | str = 0,
-        start: datetime | str | None = None,
-        auto: bool = True,
-        max_steps: int = 100_000,
-        freeze: bool = False,
-        keep: Keep = "all",
-        jitter: bool = False,
-        data: DataStore | None = None,
-        events: EventStream | None = None,
-        queue: Queue | None = None,
-        state: StateStore | None = None,
-        drivers: Iterable[Driver] | None = None,
-        chooser: Chooser | None = None,
-        gate: Gate | None = None,
-    ) -> None:
-        self._core = Core(
-            hand_out,
-            seed=seed,
-            start=start,
-            auto=auto,
-            max_steps=max_steps,
-            freeze=freeze,
-            keep=keep,
-            jitter=jitter,
-            data=data,
-            events=events,
-            queue=queue,
-            state=state,
-            drivers=drivers,
-            chooser=chooser,
-            gate=gate,
-        )
+    @staticmethod
+    def _bridge(awaitable: Awaitable[Any]) -> Awaitable[Any]:
+        """Hand out what needs an event loop, to the engine's own."""
+        return hand_out(awaitable)
+
+    def _open(self) -> None:
         self._runner = LoopRunner()
         self._thread = threading.get_ident()
         self._busy = False
