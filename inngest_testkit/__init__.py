@@ -8,7 +8,7 @@ from inngest_testkit.errors import NotFoundError, TestkitError
 from inngest_testkit.events import Event
 from inngest_testkit.failures import NonRetriableError, RetryAfterError
 from inngest_testkit.functions.model import EventDefinition, Function, Step, after, docker, http, on_cron, on_event
-from inngest_testkit.lifecycle import FlowControlWarning, TriggerExpressionWarning
+from inngest_testkit.lifecycle import FlowControlWarning, TriggerExpressionWarning, UnknownFieldWarning
 from inngest_testkit.runs import HistoryKind, Run, RunStatus, StepStatus
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "StepStatus",
     "TestkitError",
     "TriggerExpressionWarning",
+    "UnknownFieldWarning",
     "after",
     "docker",
     "http",

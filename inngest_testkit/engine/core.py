@@ -35,7 +35,7 @@ from inngest_testkit.functions.model import Function, PythonRuntime
 from inngest_testkit.functions.plan import FunctionPlan, plan_function
 from inngest_testkit.functions.validation import check_functions
 from inngest_testkit.ids import Ids
-from inngest_testkit.lifecycle import FlowControlWarning, Recorder, RunLifecycle, Warner
+from inngest_testkit.lifecycle import FlowControlWarning, Recorder, RunLifecycle, UnknownFieldWarning, Warner
 from inngest_testkit.queue.base import ItemKind, PendingItem, Queue, QueueItem
 from inngest_testkit.queue.memory import MemoryQueue
 from inngest_testkit.runner.runner import Runner
@@ -140,9 +140,12 @@ class Core:
 
     async def load(self, path: str | os.PathLike[str]) -> tuple[Function, ...]:
         """Add every function found below a folder, or in one file."""
-        functions = tuple(loaded.function for loaded in load_functions(path))
-        await self.register(*functions)
-        return functions
+        loaded = load_functions(path)
+        await self.register(*(each.function for each in loaded))
+        for each in loaded:
+            for field in each.ignored:
+                self._warner.collect(field, UnknownFieldWarning)
+        return tuple(each.function for each in loaded)
 
     async def _add(self, plan: FunctionPlan) -> None:
         now, function_id = self.clock.now(), plan.function.id

@@ -58,13 +58,18 @@ _WANTED: dict[type, tuple[str, str]] = {
 }
 
 
-def decode_function(document: Document, folder: FilePath) -> tuple[Function, list[Problem]]:
+def decode_function(
+    document: Document, folder: FilePath, *, ignored: list[Problem] | None = None
+) -> tuple[Function, list[Problem]]:
     """Read the function that a document holds; paths in it are relative to `folder`.
 
-    The function is complete only when there are no problems.
+    The function is complete only when there are no problems. `ignored` is given the fields that mean nothing.
     """
     decoder = _Decoder(document, folder)
-    return decoder.function(), decoder.problems
+    function = decoder.function()
+    if ignored is not None:
+        ignored.extend(decoder.ignored)
+    return function, decoder.problems
 
 
 class _Decoder:
@@ -73,6 +78,7 @@ class _Decoder:
         self.folder = folder
         self.strict = document.schema
         self.problems: list[Problem] = []
+        self.ignored: list[Problem] = []
 
     def problem(self, path: Path, message: str) -> None:
         self.problems.append(Problem(path, message))
@@ -109,11 +115,13 @@ class _Decoder:
         found = self.typed(dict, value, path)
         unified = self.document.definitions.get(path, frozenset())
         self._check_definition(unified, path, definition)
-        if found is not None and (self.strict or unified):
-            for key in found:
-                if key not in FIELDS[definition]:
-                    known = suggestion(key, FIELDS[definition])
+        for key in found or ():
+            if key not in FIELDS[definition]:
+                known = suggestion(key, FIELDS[definition])
+                if self.strict or unified:
                     self.problem((*path, key), f"field not allowed: {key!r}{known}")
+                else:
+                    self.ignored.append(Problem((*path, key), f"unknown field {key!r} is ignored{known}"))
         return found
 
     def _check_definition(self, unified: frozenset[str], path: Path, definition: str) -> None:
@@ -127,6 +135,9 @@ class _Decoder:
 
     def function(self) -> Function:
         found = self.object_(self.document.value, (), "Function") or {}
+        if not any(key in FIELDS["Function"] for key in found):
+            there = ", ".join(repr(key) for key in found) or "nothing"
+            self.problem((), f"there is no function here, found {there}; write its id, name, triggers and steps")
         name = self.text(found, "name", ()) or ""
         triggers = [
             self.trigger(value, ("triggers", number)) for number, value in enumerate(self.items(found, "triggers", ()))

@@ -6,7 +6,7 @@ Source: recordings/dag README, "Loading". Files are read once.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
@@ -29,11 +29,15 @@ FILE_NAMES = ("inngest.cue", "inngest.json")
 
 @dataclass(frozen=True, slots=True)
 class LoadedFunction:
-    """A function, the file that it stands in, and what that file says."""
+    """A function, the file that it stands in, and what that file says.
+
+    `ignored` names the fields, with their places, that mean nothing to the server.
+    """
 
     function: Function
     file: FilePath
     document: Document
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,11 @@ def _read(file: FilePath) -> _Read | DocumentError:
         document = read_document(file, shown=_shown(file))
     except DocumentError as error:
         return error
-    function, problems = decode_function(document, file.parent)
-    return _Read(LoadedFunction(function, file, document), problems)
+    ignored: list[Problem] = []
+    function, problems = decode_function(document, file.parent, ignored=ignored)
+    read = _Read(LoadedFunction(function, file, document), problems)
+    texts = tuple(f"{read.place(field.path)}: {field.message}" for field in ignored)
+    return replace(read, loaded=replace(read.loaded, ignored=texts))
 
 
 def _problems(read: list[_Read | DocumentError]) -> list[str]:

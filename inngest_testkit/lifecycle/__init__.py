@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from inngest_testkit.lifecycle.recorder import Recorder
 from inngest_testkit.lifecycle.runs import RunLifecycle
-from inngest_testkit.lifecycle.warner import FlowControlWarning, TriggerExpressionWarning, Warner
+from inngest_testkit.lifecycle.warner import FlowControlWarning, TriggerExpressionWarning, UnknownFieldWarning, Warner
 
-__all__ = ["FlowControlWarning", "Recorder", "RunLifecycle", "TriggerExpressionWarning", "Warner"]
+__all__ = [
+    "FlowControlWarning",
+    "Recorder",
+    "RunLifecycle",
+    "TriggerExpressionWarning",
+    "UnknownFieldWarning",
+    "Warner",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-__all__ = ["FlowControlWarning", "TriggerExpressionWarning", "Warner"]
+__all__ = ["FlowControlWarning", "TriggerExpressionWarning", "UnknownFieldWarning", "Warner"]
 
 
 class TriggerExpressionWarning(UserWarning):
@@ -16,6 +16,12 @@ class TriggerExpressionWarning(UserWarning):
 
 class FlowControlWarning(UserWarning):
     """A function asks for flow control that is read and not enforced."""
+
+    __module__ = "inngest_testkit"
+
+
+class UnknownFieldWarning(UserWarning):
+    """A field of a function's file means nothing, which is how a misspelt one looks."""
 
     __module__ = "inngest_testkit"
 

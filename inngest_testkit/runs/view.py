@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from inngest_testkit.errors import NotFoundError
 from inngest_testkit.runs.model import ErrorInfo, HistoryEntry, RunStatus, StepRecord, StepStatus, Wait
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from inngest_testkit.runs.journal import Journal, Shape
 
 __all__ = ["DROPPED", "Run", "Steps"]
+
+T = TypeVar("T")
 
 #: Why a run that was there is not.
 DROPPED = "it was over and has been dropped, see Engine(keep=...)"
@@ -162,7 +164,7 @@ class Steps(Mapping[str, StepRecord]):
     def __getitem__(self, key: str | tuple[str, int]) -> StepRecord:
         __tracebackhide__ = True
         step, occurrence = key if isinstance(key, tuple) else (key, 0)
-        record: StepRecord | None = self.get(step)
+        record = self.get(step)
         if record is None:
             raise self._missing(step)
         if occurrence:
@@ -180,7 +182,13 @@ class Steps(Mapping[str, StepRecord]):
     def __contains__(self, key: object) -> bool:
         return key in self._records
 
-    def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401 - as in Mapping
+    @overload
+    def get(self, key: str, /) -> StepRecord | None: ...
+    @overload
+    def get(self, key: str, /, default: StepRecord) -> StepRecord: ...
+    @overload
+    def get(self, key: str, /, default: T) -> StepRecord | T: ...
+    def get(self, key: str, /, default: object = None) -> object:
         """Return the step's record, or `default` when it has not begun."""
         record = self._records.get(key)
         if record is None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from inngest_testkit import AsyncEngine, Engine, Function, RunStatus, Step, after, on_event
+from inngest_testkit import AsyncEngine, Engine, Function, RunStatus, Step, UnknownFieldWarning, after, on_event
 from inngest_testkit.errors import (
     DurationError,
     EventError,
@@ -322,3 +322,23 @@ def test_a_run_that_was_dropped_says_so_whatever_is_asked():
     for ask in (lambda: run.status, lambda: run.step_ids, lambda: run.events, lambda: engine.run(run.id)):
         with pytest.raises(NotFoundError, match=r"has been dropped, see Engine\(keep=...\)"):
             ask()
+
+
+def load(engine, tmp_path, text):
+    (tmp_path / "inngest.json").write_text(text)
+    return engine.load(tmp_path)
+
+
+def test_a_misspelt_field_of_a_file_is_a_warning_with_its_place(engine, tmp_path):
+    text = """{"id": "f", "name": "F", "triggers": [{"event": "e"}], "steps": {
+      "a": {"id": "a", "runtime": {"type": "http", "url": "http://x"}, "after": [{"step": "$trigger", "waits": "3d"}]}
+    }}"""
+    with pytest.warns(UnknownFieldWarning, match=r"inngest.json:2:.*unknown field 'waits' is ignored.*mean 'wait'"):
+        load(engine, tmp_path, text)
+
+
+@pytest.mark.parametrize(("text", "found"), [("", "nothing"), ("{}", "nothing"), ("functon: {id: 1}", "'functon'")])
+def test_a_file_without_a_function_says_what_is_in_it(engine, tmp_path, text, found):
+    with pytest.raises(InvalidFunctionsError, match=f"there is no function here, found {found}") as caught:
+        load(engine, tmp_path, text)
+    assert len(caught.value.problems) == 1
