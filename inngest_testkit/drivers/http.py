@@ -1,6 +1,7 @@
 """Run a step as a POST to its URL.
 
-Source: recordings/dag README, "HTTP steps"; statuses by DESIGN's rule that a status outside 2xx is an error.
+Source: recordings/dag README, "HTTP steps"; that a status outside 2xx is an error is the first of the
+deliberate differences in the project's README.
 """
 
 from __future__ import annotations

@@ -92,7 +92,8 @@ class ErrorInfo:
     @classmethod
     def from_exception(cls, error: BaseException) -> ErrorInfo:
         """Describe an exception; of a group, its members too."""
-        return cls(type(error).__name__, _message(error), "".join(traceback.format_exception(error)), _place(error))
+        stack = "".join(traceback.format_exception(error))
+        return cls(type(error).__name__, _storable(_message(error)), _storable(stack), _place(error))
 
     def to_dict(self) -> dict[str, JsonValue]:
         """Return the error as JSON."""
@@ -103,6 +104,11 @@ class ErrorInfo:
 
     def __repr__(self) -> str:
         return f"ErrorInfo({str(self)!r})"
+
+
+def _storable(text: str) -> str:
+    """A text may hold half a surrogate pair, which no store takes."""
+    return text.encode(errors="replace").decode()
 
 
 def _message(error: BaseException) -> str:

@@ -90,6 +90,18 @@ def test_an_exception_whose_text_is_broken_is_a_failure_all_the_same():
     assert str(run_step(step).steps["s"].error) == "Broken: (its message cannot be shown: RuntimeError)"
 
 
+def test_an_error_that_utf_8_cannot_hold_is_a_failure_all_the_same():
+    def step():
+        raise ValueError("\ud800")
+
+    engine = Engine()
+    engine.register(Function("f", on_event("e"), steps=[Step("s", step)]))
+    engine.mock("f", "s", takes="1s")
+    run = engine.send("e").run
+    engine.run_until_complete(run)
+    assert str(run.error) == "ValueError: ?"
+
+
 def test_a_group_of_exceptions_names_its_members():
     def step():
         raise ExceptionGroup("two of them", [ValueError("one"), KeyError("other")])
