@@ -23,26 +23,25 @@ _HEAVY = (
 
 _SCRIPT = """
 import sys, time
-import pytest
 begun = time.process_time()
+import pytest
+pytest_there = time.process_time()
 import pytest_inngest.plugin
-print(round((time.process_time() - begun) * 1000))
+print((time.process_time() - pytest_there) / (pytest_there - begun))
 print(*sys.modules)
 """
 
 
 def test_importing_the_plugin_is_cheap():
-    """It imports none of the heavy packages, and takes at most 10 ms."""
-    costs = []
+    """It imports none of the heavy packages, and adds at most a tenth to the import of pytest itself."""
+    shares = []
     for _ in range(5):
-        cost, modules = subprocess.run(
+        share, modules = subprocess.run(
             [sys.executable, "-c", _SCRIPT], capture_output=True, text=True, check=True
         ).stdout.splitlines()
         assert {name.partition(".")[0] for name in modules.split()}.isdisjoint(_HEAVY)
-        costs.append(int(cost))
-        if costs[-1] <= 10:
-            return
-    raise AssertionError(f"importing pytest_inngest.plugin took {costs} ms")
+        shares.append(float(share))
+    assert min(shares) <= 0.1
 
 
 def test_a_test_without_an_engine_imports_nothing(inner: Inner, pytester):
