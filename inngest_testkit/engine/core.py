@@ -6,7 +6,7 @@ from collections import deque
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from inngest_testkit.clock import FakeClock, epoch_ms
+from inngest_testkit.clock import FakeClock, epoch_ms, later
 from inngest_testkit.data_store.base import ActionVersion, DataStore
 from inngest_testkit.data_store.memory import MemoryDataStore
 from inngest_testkit.drivers.mock import Mock
@@ -30,6 +30,7 @@ from inngest_testkit.errors import (
 from inngest_testkit.event_stream.memory import MemoryEventStream
 from inngest_testkit.events import Event, to_event
 from inngest_testkit.executor.executor import Executor
+from inngest_testkit.functions.dsn import dsn
 from inngest_testkit.functions.loader import load_functions
 from inngest_testkit.functions.model import Function, PythonRuntime
 from inngest_testkit.functions.plan import FunctionPlan, plan_function
@@ -65,6 +66,8 @@ class Core:
         self.ids = Ids(options.seed, self.clock)
         self.journal = Journal(bounded=options.keep != "all")
         self.plans: dict[str, FunctionPlan] = {}
+        #: The function that an action belongs to, by DSN.
+        self._owners: dict[str, str] = {}
         self._warner = Warner()
         gate = options.gate
         self._data: DataStore = gated("data", bridged(options.data or MemoryDataStore(), bridge), gate)
@@ -128,15 +131,26 @@ class Core:
             for step in function.steps:
                 if isinstance(step.runtime, PythonRuntime):
                     check_callable(step.runtime.run, f"function {function.id!r}, step {step.id!r}")
-        # With those that are there: two functions must not share an action.
-        names = {function.id for function in functions}
-        others = [plan.function for name, plan in self.plans.items() if name not in names]
-        problems = check_functions([*functions, *others])
+        problems = check_functions(functions) or self._shared_actions(functions)
         if problems:
             raise InvalidFunctionsError(problems)
         for plan in [plan_function(function) for function in functions]:
             await self._add(plan)
         self._next_due = await self._lockstep.next_due()
+
+    def _shared_actions(self, functions: Sequence[Function]) -> list[str]:
+        """Find the steps whose action is that of a function which is there already."""
+        problems = []
+        for function in functions:
+            for step in function.steps:
+                action = dsn(function.id, step.id)
+                owner = self._owners.get(action, function.id)
+                if owner != function.id:
+                    problems.append(
+                        f"function {function.id!r}, step {step.id!r}: its action {action!r} is that of function "
+                        f"{owner!r}, which is registered; rename one of them"
+                    )
+        return problems
 
     async def load(self, path: str | os.PathLike[str]) -> tuple[Function, ...]:
         """Add every function found below a folder, or in one file."""
@@ -151,10 +165,10 @@ class Core:
         now, function_id = self.clock.now(), plan.function.id
         minor = len(await self._data.function_history(function_id)) + 1
         for step in plan.function.steps:
-            dsn = plan.actions[step.id].dsn
-            action = ActionVersion(dsn, 1, minor, step.name, step.runtime, now)
-            await self._data.create_action_version(action)
-            await self._data.enable_action_version(dsn, 1, minor, now)
+            name = plan.actions[step.id].dsn
+            self._owners[name] = function_id
+            await self._data.create_action_version(ActionVersion(name, 1, minor, step.name, step.runtime, now))
+            await self._data.enable_action_version(name, 1, minor, now)
         version = await self._data.create_function_version(plan, now)
         for pending in self._queue.snapshot():
             if pending.item.kind is ItemKind.CRON and pending.item.function_id == function_id:
@@ -238,7 +252,7 @@ class Core:
 
     async def run_until_complete(self, runs: Sequence[Run | Sent], limit: Duration) -> None:
         """Jump from due time to due time until the runs are over."""
-        until = self.clock.now() + to_timedelta(limit)
+        until = later(self.clock.now(), to_timedelta(limit))
         wanted = {run.id: None for given in runs for run in (given.runs if isinstance(given, Sent) else (given,))}
         if runs and not wanted:
             return
