@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
@@ -50,7 +50,7 @@ class StepOutputs(Mapping[str, JsonValue]):
     def __contains__(self, key: object) -> bool:
         return key in self.encoded
 
-    def __iter__(self):  # type: ignore[no-untyped-def]  # noqa: ANN204 - as in Mapping
+    def __iter__(self) -> Iterator[str]:
         return iter(self.encoded)
 
     def __len__(self) -> int:

@@ -94,6 +94,12 @@ class Core:
             lifecycle=self._lifecycle,
             warner=self._warner,
         )
+        self._lockstep = self._wire_lockstep(options, recorder)
+        self._next_due: datetime | None = None
+        self._over: deque[str] = deque()
+        self._finished: deque[str] = deque()
+
+    def _wire_lockstep(self, options: Options, recorder: Recorder) -> Lockstep:
         executor = Executor(
             clock=self.clock,
             data=self._data,
@@ -106,7 +112,7 @@ class Core:
             publish=self._publish,
             jitter=self.ids.random if options.jitter else None,
         )
-        self._lockstep = Lockstep(
+        return Lockstep(
             clock=self.clock,
             stream=self._stream,
             queue=self._queue,
@@ -117,9 +123,6 @@ class Core:
             chooser=options.chooser,
             max_steps=options.max_steps,
         )
-        self._next_due: datetime | None = None
-        self._over: deque[str] = deque()
-        self._finished: deque[str] = deque()
 
     # -- functions
 
