@@ -10,12 +10,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.clock import later
-from inngest_testkit.drivers.base import StepOutputs
 from inngest_testkit.errors import ExpressionError
 from inngest_testkit.expressions import equality_key, lookup
 from inngest_testkit.functions.model import TRIGGER
-from inngest_testkit.queue.base import ItemKind, QueueItem
-from inngest_testkit.runner.runner import timeout_id
+from inngest_testkit.lifecycle.edges import edge_item, timeout_item, variables_of
 from inngest_testkit.runs.model import ErrorInfo, HistoryKind
 from inngest_testkit.state.base import Pause, WaitKey
 
@@ -79,7 +77,7 @@ class DagWalker:
             if await self._state.is_scheduled(run_id, edge.id):
                 continue
             if variables is None and (edge.condition is not None or edge.awaits is not None):
-                variables = _variables(state, parent)
+                variables = variables_of(state, parent)
             if edge.condition is not None and not self._holds(edge, edge.condition, variables or {}):
                 data = {"edge": edge.id, "if": edge.condition.text}
                 await self._recorder.run(HistoryKind.EDGE_NOT_TAKEN, run_id, edge.child, data=data, once=once)
@@ -109,16 +107,7 @@ class DagWalker:
             at = now if edge.wait is None else later(now, edge.wait)
             data = {"edge": edge.id} if at == now else {"edge": edge.id, "until": at}
             await self._recorder.run(HistoryKind.EDGE_TAKEN, run_id, edge.child, data=data, once=visit.once)
-            item = QueueItem(
-                id=f"{run_id}/{edge.id}",
-                kind=ItemKind.EDGE,
-                run_id=run_id,
-                function_id=visit.function_id,
-                step=edge.child,
-                edge=edge.id,
-                token=edge.id,
-            )
-            await self._queue.enqueue(item, at)
+            await self._queue.enqueue(edge_item(visit.function_id, run_id, edge.id, edge.child), at)
         # Last, because an edge that is scheduled is not taken again.
         await self._state.schedule(run_id, edge.id)
 
@@ -148,15 +137,7 @@ class DagWalker:
         }
         await self._recorder.run(HistoryKind.PAUSE_SAVED, visit.run_id, edge.child, data=data, once=visit.once)
         await self._state.save_pause(pause)
-        timeout = QueueItem(
-            id=timeout_id(pause.id),
-            kind=ItemKind.PAUSE,
-            run_id=visit.run_id,
-            function_id=visit.function_id,
-            step=edge.child,
-            pause_id=pause.id,
-        )
-        await self._queue.enqueue(timeout, pause.expires)
+        await self._queue.enqueue(timeout_item(pause), pause.expires)
 
 
 def _begins_visit(entry: HistoryEntry, parent: str, by: str) -> bool:
@@ -166,16 +147,6 @@ def _begins_visit(entry: HistoryEntry, parent: str, by: str) -> bool:
         return False
     again = entry.kind is HistoryKind.STEP_VISITED_AGAIN and entry.data["edge"] == by
     return again or entry.kind is HistoryKind.STEP_COMPLETED
-
-
-def _variables(state: RunState, parent: str) -> dict[str, Any]:
-    steps = StepOutputs(state.outputs)
-    return {
-        "event": state.run.event.value,
-        "steps": steps,
-        # Source: recordings/dag README, "Corrections": on an edge from the trigger it is an empty object.
-        "response": {} if parent == TRIGGER else steps[parent],
-    }
 
 
 def _index(match: Expression, variables: Mapping[str, Any]) -> WaitKey | None:

@@ -15,8 +15,8 @@ from inngest_testkit.errors import NotFoundError, PauseNotFoundError
 from inngest_testkit.executor.dag import DagWalker, EdgeError
 from inngest_testkit.executor.retries import MAX_ATTEMPTS, retry_at
 from inngest_testkit.functions.model import TRIGGER
+from inngest_testkit.lifecycle.edges import edge_item
 from inngest_testkit.queue.base import ItemKind, QueueItem
-from inngest_testkit.runner.runner import continuation
 from inngest_testkit.runs.model import ErrorInfo, HistoryKind
 from inngest_testkit.values import NULL
 
@@ -224,7 +224,8 @@ class Executor:
         data = {"edge": pause.edge, "event": pause.event, "taken": pause.on_timeout}
         await self._recorder.run(HistoryKind.PAUSE_TIMED_OUT, item.run_id, pause.child, data=data, once=once)
         if pause.on_timeout:
-            await self._queue.enqueue(continuation(pause), self._clock.now())
+            item = edge_item(pause.function_id, pause.run_id, pause.edge, pause.child)
+            await self._queue.enqueue(item, self._clock.now())
         else:
             await self._lifecycle.finalise(item.run_id, pause.edge, once=once)
         try:

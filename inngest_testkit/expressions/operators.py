@@ -274,26 +274,24 @@ def _worse(first: object, second: object, operator: str) -> object:
     return second if first is None or (first is not MISSING and second is MISSING) else first
 
 
-def all_true(values: Iterable[object]) -> object:
-    """`&&`, three-valued: false wins, then missing, then an error; the values are computed as far as needed."""
+def _decided(values: Iterable[object], wins: object, loses: object, operator: str) -> object:
     undecided: object = None
     for value in values:
-        if value is False:
-            return False
-        if value is not True:
-            undecided = _worse(undecided, value, "&&")
-    return True if undecided is None else undecided
+        if value is wins:
+            return wins
+        if value is not loses:
+            undecided = _worse(undecided, value, operator)
+    return loses if undecided is None else undecided
+
+
+def all_true(values: Iterable[object]) -> object:
+    """`&&`, three-valued: false wins, then missing, then an error; the values are computed as far as needed."""
+    return _decided(values, False, True, "&&")  # noqa: FBT003 - the two values of the operator
 
 
 def any_true(values: Iterable[object]) -> object:
     """`||`, three-valued: true wins, then missing, then an error; the values are computed as far as needed."""
-    undecided: object = None
-    for value in values:
-        if value is True:
-            return True
-        if value is not False:
-            undecided = _worse(undecided, value, "||")
-    return False if undecided is None else undecided
+    return _decided(values, True, False, "||")  # noqa: FBT003 - the two values of the operator
 
 
 def first_falsy(values: Iterable[object]) -> object:

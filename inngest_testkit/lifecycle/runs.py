@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.errors import IdentifierExistsError
 from inngest_testkit.functions.model import TRIGGER
-from inngest_testkit.queue.base import ItemKind, QueueItem
+from inngest_testkit.lifecycle.edges import edge_item
 from inngest_testkit.runs.model import EMPTY, ErrorInfo, HistoryKind, RunStatus
 from inngest_testkit.state.base import NewRun
 
@@ -66,16 +66,7 @@ class RunLifecycle:
         self._journal.open(run_id, function_id, version.plan, (event,), cause)
         data = {"trigger": trigger, "event_id": event.id, "function_version": version.version}
         await self._recorder.run(HistoryKind.RUN_CREATED, run_id, data=data, once=once)
-        item = QueueItem(
-            id=f"{run_id}/{TRIGGER}",
-            kind=ItemKind.EDGE,
-            run_id=run_id,
-            function_id=function_id,
-            step=TRIGGER,
-            edge=TRIGGER,
-            token=TRIGGER,
-        )
-        await self._queue.enqueue(item, self._clock.now())
+        await self._queue.enqueue(edge_item(function_id, run_id, TRIGGER, TRIGGER), self._clock.now())
         await self._state.schedule(run_id, TRIGGER)
         return True
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inngest_testkit.drivers.base import StepOutputs
 from inngest_testkit.errors import ExpressionError, NotFoundError, PauseLeasedError, PauseNotFoundError
 from inngest_testkit.events import SCHEDULED_TIMER, Event
 from inngest_testkit.expressions import DAG, compile_expression
-from inngest_testkit.functions.model import TRIGGER
+from inngest_testkit.lifecycle.edges import edge_item, timeout_item, variables_of
 from inngest_testkit.lifecycle.warner import TriggerExpressionWarning
 from inngest_testkit.queue.base import ItemKind, QueueItem
 from inngest_testkit.runs.model import ErrorInfo, HistoryKind
@@ -102,13 +101,7 @@ class Runner:
         state = await self._state.load(pause.run_id)
         if state.is_over:
             return False
-        steps = StepOutputs(state.outputs)
-        variables = {
-            "event": state.run.event.value,
-            "steps": steps,
-            "response": {} if pause.parent == TRIGGER else steps[pause.parent],
-            "async": event.to_dict(),
-        }
+        variables = {**variables_of(state, pause.parent), "async": event.to_dict()}
         return compile_expression(pause.match, DAG).test(variables, self._clock.now)
 
     async def _consume_unused(self, pause: Pause, event: Event, *, once: bool) -> None:
@@ -126,11 +119,13 @@ class Runner:
             return
         data = {"edge": pause.edge, "event": event.name, "event_id": event.id}
         await self._recorder.run(HistoryKind.PAUSE_RESUMED, pause.run_id, pause.child, data=data, once=once)
-        await self._queue.enqueue(continuation(pause), self._clock.now())
+        await self._queue.enqueue(
+            edge_item(pause.function_id, pause.run_id, pause.edge, pause.child), self._clock.now()
+        )
         await self._remove(pause)
 
     async def _remove(self, pause: Pause) -> None:
-        await self._queue.discard(item_id=timeout_id(pause.id))
+        await self._queue.discard(item_id=timeout_item(pause).id)
         try:
             await self._state.consume_pause(pause.id)
         except PauseNotFoundError:
@@ -166,21 +161,3 @@ class Runner:
         event = Event(name=SCHEDULED_TIMER, id="", ts=0)
         await self._lifecycle.start(version, event, trigger=trigger.text, cause=item.id, key=item.id, once=once)
         await self._schedule_cron(version, item.trigger, trigger, due)
-
-
-def continuation(pause: Pause) -> QueueItem:
-    """Return the item that walks a pause's edge once the wait is over; it counts as the pause did."""
-    return QueueItem(
-        id=f"{pause.run_id}/{pause.edge}",
-        kind=ItemKind.EDGE,
-        run_id=pause.run_id,
-        function_id=pause.function_id,
-        step=pause.child,
-        edge=pause.edge,
-        token=pause.edge,
-    )
-
-
-def timeout_id(pause_id: str) -> str:
-    """Return the id of the item that ends a pause's time."""
-    return f"{pause_id}/timeout"

@@ -83,7 +83,7 @@ class Journal:
             if history is not None:
                 history.append(entry)
                 if entry.kind in _ENDS:
-                    self.close(entry.run_id)
+                    self.open_runs.pop(entry.run_id, None)
         else:
             self.engine.append(entry)
 
@@ -100,10 +100,6 @@ class Journal:
     def has(self, entry: HistoryEntry) -> bool:
         """Whether the run's history tells of this transition."""
         return any(entry.same_transition(other) for other in self.runs.get(entry.run_id, ()))
-
-    def close(self, run_id: str) -> None:
-        """Note that a run is over; nothing happens when that is known."""
-        self.open_runs.pop(run_id, None)
 
     def forget(self, run_id: str) -> None:
         """Drop a run's history."""

@@ -25,15 +25,7 @@ from inngest_testkit import (
 )
 from inngest_testkit.errors import InvalidFunctionsError
 
-
-def make(*functions, **options):
-    engine = Engine(**options)
-    engine.register(*functions)
-    return engine
-
-
-def since(run, moment):
-    return moment - run.started_at
+from .engines import make, since
 
 
 def test_the_first_moment_is_the_start_of_2024():
@@ -393,7 +385,7 @@ def test_the_same_seed_gives_the_same_ids_and_another_seed_others():
 @pytest.mark.parametrize("rule", [{"throttle": {"count": 1, "period": "1h"}}, {"idempotency": "event.data.order"}])
 def test_flow_control_that_is_not_enforced_is_said_to_be_so(rule):
     with pytest.warns(FlowControlWarning, match="function 'f': .* is read and not enforced yet") as caught:
-        make(Function("f", on_event("e"), steps=[Step("a", lambda: 1)], **rule))
+        Engine().register(Function("f", on_event("e"), steps=[Step("a", lambda: 1)], **rule))
     assert caught[0].filename == __file__
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from inngest_testkit import (
-    Engine,
     Function,
     RunStatus,
     Step,
@@ -15,15 +14,7 @@ from inngest_testkit import (
     on_event,
 )
 
-
-def make(*functions, **options):
-    engine = Engine(**options)
-    engine.register(*functions)
-    return engine
-
-
-def since(run, moment):
-    return moment - run.started_at
+from .engines import make, since
 
 
 def test_a_mock_returns_raises_and_counts():
