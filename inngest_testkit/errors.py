@@ -17,6 +17,7 @@
     │   └── ExpressionEvaluationError compiled, but has no value for this data
     ├── NotJsonError                  (TypeError) a value that JSON cannot hold
     ├── UsageError                    (RuntimeError) the engine is called where it cannot work
+    │   └── UnservedClientError       an SDK client sends events without an engine or server to send them to
     ├── RunawayError                  the engine found no end
     ├── RunIncompleteError            a run did not end within the limit
     ├── StoreError
@@ -164,6 +165,17 @@ class NotJsonError(TestkitError, TypeError):
 
 class UsageError(TestkitError, RuntimeError):
     """The engine is called where it cannot work: a running loop, another thread, its own step."""
+
+
+class UnservedClientError(UsageError):
+    """An SDK client that no engine serves sends events, while engines serve others. Attribute: `app_id`."""
+
+    def __init__(self, app_id: str) -> None:
+        self.app_id = app_id
+        super().__init__(
+            f"the client of app {app_id!r} is not served by the engine, so its events would leave the process: "
+            "engine.serve(client, [...]) first (with an empty list when the app only sends)"
+        )
 
 
 class RunawayError(TestkitError):

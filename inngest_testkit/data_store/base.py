@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from inngest_testkit.functions.app import Plan
     from inngest_testkit.functions.model import Runtime, VersionConstraint
-    from inngest_testkit.functions.plan import FunctionPlan
 
 __all__ = ["ActionVersion", "DataStore", "FunctionVersion"]
 
@@ -49,7 +49,7 @@ class ActionVersion:
 class FunctionVersion:
     """One version of a function; live from `valid_from` (once set) to `valid_to`."""
 
-    plan: FunctionPlan
+    plan: Plan
     version: int
     created_at: datetime
     valid_from: datetime | None = None
@@ -69,11 +69,15 @@ class FunctionVersion:
 class DataStore(Protocol):
     """Keeps functions and actions. What is unknown raises `NotFoundError`."""
 
-    async def create_function_version(self, plan: FunctionPlan, now: datetime, *, live: bool = True) -> FunctionVersion:
+    async def create_function_version(self, plan: Plan, now: datetime, *, live: bool = True) -> FunctionVersion:
         """Add the next version of a function (the first is 1).
 
         When live, it starts at `now`, and the version that was live before ends then.
         """
+        ...
+
+    async def retire_function(self, function_id: str, now: datetime) -> None:
+        """End a function's live version at `now`, so that nothing starts it; nothing changes when there is none."""
         ...
 
     async def function(self, function_id: str) -> FunctionVersion:
@@ -89,7 +93,10 @@ class DataStore(Protocol):
         ...
 
     async def functions_by_event(self, name: str) -> Sequence[FunctionVersion]:
-        """Return the live versions that an event of this name may start, in the order of `functions`."""
+        """Return the live versions that an event of this name may start, in the order of `functions`.
+
+        A trigger's `event` is a name, or (of an app's function) a pattern, see `functions.patterns`.
+        """
         ...
 
     async def scheduled(self) -> Sequence[FunctionVersion]:

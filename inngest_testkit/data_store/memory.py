@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING
 from inngest_testkit.data_store.base import ActionVersion, FunctionVersion
 from inngest_testkit.errors import NotFoundError, VersionError
 from inngest_testkit.functions.model import VersionConstraint
+from inngest_testkit.functions.patterns import prefixes_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from inngest_testkit.functions.plan import FunctionPlan
+    from inngest_testkit.functions.app import Plan
 
 __all__ = ["MemoryDataStore"]
 
 
 _NEWEST = VersionConstraint()
+# Names of events are few; one made of data must not fill the memory.
+_ANSWERS_KEPT = 10_000
 
 
 class MemoryDataStore:
@@ -29,11 +32,14 @@ class MemoryDataStore:
     def __init__(self) -> None:
         self._functions: dict[str, list[FunctionVersion]] = {}
         self._live: dict[str, FunctionVersion] = {}
-        self._by_event: dict[str, tuple[FunctionVersion, ...]] = {}
+        self._by_event: dict[str, list[str]] = {}
+        self._by_prefix: dict[str, list[str]] = {}
+        #: Answers of `functions_by_event`, until the functions change.
+        self._answers: dict[str, tuple[FunctionVersion, ...]] = {}
         self._actions: dict[str, dict[tuple[int, int], ActionVersion]] = {}
         self._resolved: dict[str, dict[VersionConstraint, ActionVersion]] = {}
 
-    async def create_function_version(self, plan: FunctionPlan, now: datetime, *, live: bool = True) -> FunctionVersion:
+    async def create_function_version(self, plan: Plan, now: datetime, *, live: bool = True) -> FunctionVersion:
         """See `DataStore.create_function_version`."""
         function_id = plan.function.id
         versions = self._functions.setdefault(function_id, [])
@@ -46,14 +52,24 @@ class MemoryDataStore:
         return new
 
     def _index(self) -> None:
-        table: dict[str, list[FunctionVersion]] = {}
+        self._by_event, self._by_prefix, self._answers = {}, {}, {}
         for version in self._ordered():
-            for name in dict.fromkeys(t.event for t in version.plan.triggers if t.event is not None):
-                table.setdefault(name, []).append(version)
-        self._by_event = {name: tuple(found) for name, found in table.items()}
+            for trigger in version.plan.triggers:
+                if trigger.event is not None:
+                    self._by_event.setdefault(trigger.event, []).append(version.function_id)
+                if trigger.prefix is not None:
+                    self._by_prefix.setdefault(trigger.prefix, []).append(version.function_id)
 
     def _ordered(self) -> list[FunctionVersion]:
         return [self._live[function_id] for function_id in self._functions if function_id in self._live]
+
+    async def retire_function(self, function_id: str, now: datetime) -> None:
+        """See `DataStore.retire_function`."""
+        if function_id in self._live:
+            del self._live[function_id]
+            versions = self._functions[function_id]
+            versions[:] = [replace(v, valid_to=now) if v.is_live else v for v in versions]
+            self._index()
 
     async def function(self, function_id: str) -> FunctionVersion:
         """See `DataStore.function`."""
@@ -74,7 +90,16 @@ class MemoryDataStore:
 
     async def functions_by_event(self, name: str) -> Sequence[FunctionVersion]:
         """See `DataStore.functions_by_event`."""
-        return self._by_event.get(name, ())
+        found = self._answers.get(name)
+        if found is None:
+            wanted = {
+                *self._by_event.get(name, ()),
+                *(i for p in prefixes_of(name) for i in self._by_prefix.get(p, ())),
+            }
+            found = tuple(self._live[function_id] for function_id in self._functions if function_id in wanted)
+            if len(self._answers) < _ANSWERS_KEPT:
+                self._answers[name] = found
+        return found
 
     async def scheduled(self) -> Sequence[FunctionVersion]:
         """See `DataStore.scheduled`."""

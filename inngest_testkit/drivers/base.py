@@ -13,6 +13,7 @@ from inngest_testkit.values import WRAPPED, Json, JsonValue, decode, encode
 
 if TYPE_CHECKING:
     from inngest_testkit.data_store.base import ActionVersion
+    from inngest_testkit.functions.model import Runtime
 
 __all__ = ["Bridge", "Driver", "StepOutputs", "StepRequest", "StepResponse", "direct"]
 
@@ -60,9 +61,27 @@ class StepOutputs(Mapping[str, JsonValue]):
         return f"StepOutputs({dict(self.encoded)!r})"
 
 
+class MemoOutputs(StepOutputs):
+    """The same, of an app's function: what each step gave its function."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> JsonValue:
+        memo = super().__getitem__(key)
+        return memo["data"] if isinstance(memo, dict) and set(memo) == {"data"} else memo
+
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401 - as in Mapping
+        """Return what the step gave, or `default` when it is not done."""
+        return self[key] if key in self.encoded else default
+
+
 @dataclass(frozen=True, slots=True)
 class StepRequest:
-    """What a driver is asked to run: `attempt` counts from 0, `now` is the engine's time."""
+    """What a driver is asked to run: `attempt` counts from 0, `now` is the engine's time.
+
+    Of a step of an app's function, `operation` is what the step was called with, as far as the protocol tells it, and
+    `outputs` are memos.
+    """
 
     run_id: str
     function_id: str
@@ -71,13 +90,28 @@ class StepRequest:
     attempt: int
     event: Json
     outputs: Mapping[str, Json]
-    action: ActionVersion
     now: datetime
+    action: ActionVersion | None = None
+    operation: Mapping[str, Any] = field(default_factory=dict)
+    memos: bool = False
+    #: The engine that asks.
+    owner: object = None
 
     @property
     def steps(self) -> StepOutputs:
         """The outputs of the steps that are done."""
-        return StepOutputs(self.outputs)
+        return MemoOutputs(self.outputs) if self.memos else StepOutputs(self.outputs)
+
+    @property
+    def runtime(self) -> Runtime | None:
+        """Where the step's code runs; None when it has none."""
+        return None if self.action is None else self.action.runtime
+
+    @property
+    def opts(self) -> Mapping[str, Any]:
+        """What a step of an app's function was called with, as far as the protocol tells it."""
+        opts: Mapping[str, Any] = self.operation.get("opts", {})
+        return opts
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ class HttpDriver:
     async def _post(self, request: StepRequest) -> StepResponse:
         import httpx
 
-        runtime = request.action.runtime
+        runtime = request.runtime
         assert isinstance(runtime, HttpRuntime)  # noqa: S101 - the registry of drivers goes by runtime
         if self._client is None:
             self._client = httpx.AsyncClient(

@@ -19,7 +19,7 @@ class MissingDriver:
     async def execute(self, request: StepRequest) -> StepResponse:
         """See `Driver.execute`."""
         mock = f"engine.mock({request.function_id!r}, {request.step_id!r}, returns=...)"
-        if request.action.runtime is None:
+        if request.runtime is None:
             message = f"step {request.step_id!r} has no code: give it a callable or a runtime, or mock it: {mock}"
         else:
             message = (

@@ -50,8 +50,9 @@ class Mock:
         side_effect: SideEffect | None = None,
         times: int | None = None,
         takes: timedelta | str | float | None = None,
+        occurrence: int | None = None,
     ) -> None:
-        self.function_id, self.step_id = function_id, step_id
+        self.function_id, self.step_id, self.occurrence = function_id, step_id, occurrence
         given = [
             name
             for name, there in (
@@ -65,6 +66,10 @@ class Mock:
             raise self._error(f"give one of {' and '.join(given)}, not both")
         if not given and takes is None:
             raise self._error("say what it does: returns=, raises=, side_effect=, or takes= for the real code")
+        if occurrence is not None and (
+            isinstance(occurrence, bool) or not isinstance(occurrence, int) or occurrence < 0
+        ):
+            raise self._error(f"occurrence says which use of the id is meant, counted from 0, found {occurrence!r}")
         if raises is not None and not _is_exception(raises):
             raise self._error(f"raises takes an exception or an exception class, found {raises!r}")
         if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
@@ -75,7 +80,8 @@ class Mock:
             raise self._error(f"takes cannot be negative, found {format_duration(self.takes)}")
         self.calls: deque[StepRequest] = deque(maxlen=CALLS_KEPT)
         self.call_count = 0
-        self._passes_through = not given
+        #: Whether the step's own code runs.
+        self.passes_through = not given
         self._run = self._code(returns, raises, side_effect)
         self._wanted = wanted_by(self._run)
 
@@ -111,12 +117,16 @@ class Mock:
         """Whether it has answered as often as it was to."""
         return self.times is not None and self.call_count >= self.times
 
-    async def execute(self, request: StepRequest, real: Callable[[], Any], bridge: Bridge[Any]) -> StepResponse:
-        """Answer for a step; `real` runs its own code."""
+    def note(self, request: StepRequest) -> None:
+        """Count an execution."""
         self.calls.append(request)
         self.call_count += 1
+
+    async def execute(self, request: StepRequest, real: Callable[[], Any], bridge: Bridge[Any]) -> StepResponse:
+        """Answer for a step; `real` runs its own code."""
+        self.note(request)
         response: StepResponse = (
-            await real() if self._passes_through else await call_step(self._run, self._wanted, request, bridge)
+            await real() if self.passes_through else await call_step(self._run, self._wanted, request, bridge)
         )
         return response if self.takes is None else replace(response, takes=self.takes)
 
@@ -138,11 +148,24 @@ class Mocks:
         return mock
 
     def find(self, function_id: str, step_id: str) -> Mock | None:
-        """Return the mock that answers next for a step."""
-        for mock in reversed(self._mocks.get((function_id, step_id), ())):
-            if not mock.exhausted:
-                return mock
+        """Return the mock that answers next for a step.
+
+        The use number n of an id (from 1) is the step `id:n`; a mock of the id stands for all its uses, unless it says
+        for which.
+        """
+        base, _, number = step_id.rpartition(":")
+        uses = [(step_id, 0)] if not number.isdecimal() else [(step_id, 0), (base, int(number))]
+        for each, occurrence in uses:
+            for mock in reversed(self._mocks.get((function_id, each), ())):
+                if not mock.exhausted and mock.occurrence in (None, occurrence):
+                    return mock
         return None
+
+    def concern(self, function_id: str) -> bool:
+        """Whether any mock of the function may still answer."""
+        return any(
+            not mock.exhausted for (owner, _), mocks in self._mocks.items() if owner == function_id for mock in mocks
+        )
 
     def unused(self) -> list[Mock]:
         """Return the mocks that never answered, in order of function and step."""

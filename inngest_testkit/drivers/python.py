@@ -7,6 +7,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.drivers.base import Bridge, StepRequest, StepResponse, direct
+from inngest_testkit.drivers.scope import CallScope, call_scope
 from inngest_testkit.errors import NotJsonError, SetupError, UsageError
 from inngest_testkit.events import Event, to_event
 from inngest_testkit.failures import NonRetriableError, RetryAfterError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["PARAMETERS", "PythonDriver", "call_step", "check_callable", "failure", "wanted_by"]
 
 #: What a step's callable may ask for, by the names of its parameters.
-PARAMETERS = ("event", "steps", "attempt", "run_id", "step_id", "function_id", "now", "send")
+PARAMETERS = ("event", "steps", "attempt", "run_id", "step_id", "function_id", "now", "send", "opts")
 
 _EVERYTHING = "**"
 
@@ -44,7 +45,7 @@ class PythonDriver:
 
     async def execute(self, request: StepRequest) -> StepResponse:
         """See `Driver.execute`."""
-        runtime = request.action.runtime
+        runtime = request.runtime
         assert isinstance(runtime, PythonRuntime)  # noqa: S101 - the registry of drivers goes by runtime
         known = self._wanted.get(id(runtime))
         if known is None:
@@ -56,9 +57,10 @@ async def call_step(run: StepCode, wanted: tuple[str, ...], request: StepRequest
     """Call a step's code with what it asks for, and turn what comes back, or is raised, into the response."""
     outbox = _Outbox(request.step_id)
     try:
-        result = run(**_arguments(wanted, request, outbox))
-        if inspect.isawaitable(result):
-            result = await bridge(result)
+        with call_scope(CallScope(request.owner, request.now, sent=outbox.events)):
+            result = run(**_arguments(wanted, request, outbox))
+            if inspect.isawaitable(result):
+                result = await bridge(result)
         output = NULL if result is None else encode(result, root="output")
     except Exception as error:  # noqa: BLE001 - whatever a step raises is the step's failure
         return failure(error)
@@ -101,7 +103,8 @@ class _Outbox:
 def failure(error: BaseException) -> StepResponse:
     """Turn what a step raised into its response."""
     info = ErrorInfo.from_exception(error)
-    retryable = not isinstance(error, (NonRetriableError, NotJsonError))
+    # The errors of the SDK say so themselves.
+    retryable = not isinstance(error, (NonRetriableError, NotJsonError)) and getattr(error, "is_retriable", True)
     retry_after = error.retry_after if isinstance(error, RetryAfterError) else None
     return StepResponse(error=info, retryable=retryable, retry_after=retry_after)
 
@@ -163,4 +166,5 @@ _PROVIDERS: dict[str, Callable[[StepRequest, _Outbox], object]] = {
     "function_id": lambda request, _: request.function_id,
     "now": lambda request, _: request.now,
     "send": lambda _, outbox: outbox.send,
+    "opts": lambda request, _: request.opts,
 }

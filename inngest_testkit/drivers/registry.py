@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.drivers.base import StepResponse
+from inngest_testkit.drivers.gateway import Gateway
 from inngest_testkit.drivers.http import HttpDriver
 from inngest_testkit.drivers.missing import MissingDriver
 from inngest_testkit.drivers.mock import Mocks
@@ -25,6 +26,7 @@ class Drivers:
 
     def __init__(self, given: Iterable[Driver], bridge: Bridge[Any]) -> None:
         self.mocks = Mocks(bridge)
+        self.gateway = Gateway(bridge)
         self._drivers: dict[str, Driver] = {}
         self._own: tuple[Driver, ...] = (PythonDriver(bridge), HttpDriver(bridge=bridge))
         drivers: list[Driver] = [*self._own, *given]
@@ -41,7 +43,7 @@ class Drivers:
         return await self._execute(request)
 
     async def _execute(self, request: StepRequest) -> StepResponse:
-        runtime = request.action.runtime
+        runtime = request.runtime
         kind = "" if runtime is None else runtime.type
         driver = self._drivers.get(kind) or MissingDriver(kind)
         try:

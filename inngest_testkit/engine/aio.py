@@ -17,11 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
     from types import TracebackType
 
+    import inngest
+
     from inngest_testkit.engine.results import Sent
     from inngest_testkit.events import Event, SdkEvent
+    from inngest_testkit.functions.app import AppFunction, SdkFunction
     from inngest_testkit.functions.model import Function
     from inngest_testkit.queue.base import QueueItem
     from inngest_testkit.runs import Run
+    from inngest_testkit.runs.model import StepRecord
 
 __all__ = ["IN_STEP", "AsyncEngine", "AsyncQueueView"]
 
@@ -53,6 +57,10 @@ class AsyncEngine(Surface):
 
     def _open(self) -> None:
         self._lock = anyio.Lock()
+        self._core.serving.take, self._core.serving.take_async = self._core.keep, self._take_async
+
+    async def _take_async(self, events: Sequence[Event]) -> Sequence[str]:
+        return await self._call(self._core.take(events))
 
     async def _call(self, work: Coroutine[Any, Any, T]) -> T:
         around = _around.get()
@@ -64,6 +72,8 @@ class AsyncEngine(Surface):
         except BaseException:
             work.close()  # cancelled while another task's call was worked
             raise
+        if self._core.has_kept:
+            work = self._core.after_kept(work)
         current = _Work(self)
         token = _around.set((*around, current))
         try:
@@ -83,6 +93,18 @@ class AsyncEngine(Surface):
     async def load(self, path: str | os.PathLike[str]) -> tuple[Function, ...]:
         """See `Engine.load`."""
         return await self._call(self._core.load(path))
+
+    async def serve(
+        self, client: inngest.Inngest, functions: Sequence[inngest.Function[Any]]
+    ) -> tuple[AppFunction, ...]:
+        """See `Engine.serve`. Under trio, async functions fail with an error that says why: the SDK needs asyncio."""
+        return await self._call(self._core.serve(client, functions))
+
+    async def mount(
+        self, app: object, path: str = "/api/inngest", *, client: inngest.Inngest | None = None
+    ) -> tuple[AppFunction, ...]:
+        """See `Engine.mount`."""
+        return await self._call(self._core.mount(app, path, client))
 
     async def send(
         self,
@@ -107,6 +129,21 @@ class AsyncEngine(Surface):
     async def run_next(self) -> QueueItem | None:
         """See `Engine.run_next`."""
         return await self._call(self._core.run_next())
+
+    async def run_to(self, run: Run | Sent, step: str, *, occurrence: int = 0, limit: Duration = "366d") -> StepRecord:
+        """See `Engine.run_to`."""
+        return await self._call(self._core.run_to(run, step, occurrence, limit))
+
+    async def execute(
+        self,
+        function: str | SdkFunction,
+        event: str | Event | Mapping[str, object] | SdkEvent = "testkit/execute",
+        data: Mapping[str, object] | None = None,
+        *,
+        limit: Duration = "366d",
+    ) -> Run:
+        """See `Engine.execute`."""
+        return await self._call(self._core.execute(function, event, data, limit))
 
     async def cancel(self, run: Run | str) -> bool:
         """See `Engine.cancel`."""

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from inngest_testkit.clock import FakeClock, epoch_ms, later
-from inngest_testkit.data_store.base import ActionVersion, DataStore
-from inngest_testkit.data_store.memory import MemoryDataStore
+from inngest_testkit.clock import epoch_ms, later
+from inngest_testkit.data_store.base import ActionVersion
 from inngest_testkit.drivers.mock import Mock
 from inngest_testkit.drivers.python import check_callable
-from inngest_testkit.drivers.registry import Drivers
 from inngest_testkit.durations import format_duration, to_timedelta
-from inngest_testkit.engine.bridge import bridged
+from inngest_testkit.engine.components import wire
 from inngest_testkit.engine.freeze import Frozen
-from inngest_testkit.engine.lockstep import Lockstep
 from inngest_testkit.engine.options import Duration, Options
 from inngest_testkit.engine.results import Sent
-from inngest_testkit.engine.seams import gated
+from inngest_testkit.engine.serving import Serving, not_enforced, plans_of
 from inngest_testkit.errors import (
     EventError,
     InvalidFunctionsError,
@@ -27,33 +24,32 @@ from inngest_testkit.errors import (
     SetupError,
     suggestion,
 )
-from inngest_testkit.event_stream.memory import MemoryEventStream
 from inngest_testkit.events import Event, to_event
-from inngest_testkit.executor.executor import Executor
+from inngest_testkit.functions.app import AppPlan
 from inngest_testkit.functions.dsn import dsn
 from inngest_testkit.functions.loader import load_functions
 from inngest_testkit.functions.model import Function, PythonRuntime
 from inngest_testkit.functions.plan import FunctionPlan, plan_function
 from inngest_testkit.functions.validation import check_functions
-from inngest_testkit.ids import Ids
-from inngest_testkit.lifecycle import FlowControlWarning, Recorder, RunLifecycle, UnknownFieldWarning, Warner
-from inngest_testkit.queue.base import ItemKind, PendingItem, Queue, QueueItem
-from inngest_testkit.queue.memory import MemoryQueue
-from inngest_testkit.runner.runner import Runner
-from inngest_testkit.runs import HistoryEntry, Journal, Run, RunStatus
+from inngest_testkit.lifecycle import FlowControlWarning, UnknownFieldWarning
+from inngest_testkit.queue.base import ItemKind, PendingItem, QueueItem
+from inngest_testkit.runs import HistoryEntry, Run, RunStatus
 from inngest_testkit.runs.model import HistoryKind
 from inngest_testkit.runs.view import DROPPED
-from inngest_testkit.state.memory import MemoryStateStore
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Container, Mapping, Sequence
+    from collections.abc import Callable, Container, Coroutine, Mapping, Sequence
+
+    import inngest
 
     from inngest_testkit.drivers.base import Bridge
-    from inngest_testkit.event_stream.base import EventStream
-    from inngest_testkit.state.base import StateStore
+    from inngest_testkit.functions.app import AppFunction, Plan
+    from inngest_testkit.runs.model import StepRecord
 
 __all__ = ["Core"]
+
+T = TypeVar("T")
 
 
 class Core:
@@ -61,68 +57,23 @@ class Core:
 
     def __init__(self, bridge: Bridge[Any], options: Options) -> None:
         self.seed, self.auto, self._keep = options.seed, options.auto, options.keep
-        self.clock = FakeClock(options.start)
+        parts = wire(bridge, options, self, self._publish)
+        self._parts = parts
+        self.clock, self.ids, self.journal, self.drivers = parts.clock, parts.ids, parts.journal, parts.drivers
+        self._warner, self._lifecycle, self._runner = parts.warner, parts.lifecycle, parts.runner
+        self._data, self._stream, self._queue, self._state = parts.data, parts.stream, parts.queue, parts.state
+        self._lockstep = parts.lockstep
+        self._lifecycle.on_end = self._ended
         self.frozen = Frozen(self.clock) if options.freeze else None
-        self.ids = Ids(options.seed, self.clock)
-        self.journal = Journal(bounded=options.keep != "all")
-        self.plans: dict[str, FunctionPlan] = {}
+        self.serving = Serving(bridge, parts, self, options.limits)
+        self.plans: dict[str, Plan] = {}
         #: The function that an action belongs to, by DSN.
         self._owners: dict[str, str] = {}
-        self._warner = Warner()
-        gate = options.gate
-        self._data: DataStore = gated("data", bridged(options.data or MemoryDataStore(), bridge), gate)
-        self._stream: EventStream = gated("events", bridged(options.events or MemoryEventStream(), bridge), gate)
-        self._queue: Queue = gated("queue", bridged(options.queue or MemoryQueue(), bridge), gate)
-        self._state: StateStore = gated("state", bridged(options.state or MemoryStateStore(), bridge), gate)
-        self.drivers = Drivers([bridged(driver, bridge) for driver in options.drivers or ()], bridge)
-        recorder = Recorder(self.clock, self._state, self.journal)
-        self._lifecycle = RunLifecycle(
-            clock=self.clock,
-            ids=self.ids,
-            state=self._state,
-            queue=self._queue,
-            journal=self.journal,
-            recorder=recorder,
-        )
-        self._lifecycle.on_end = self._ended
-        self._runner = Runner(
-            clock=self.clock,
-            data=self._data,
-            queue=self._queue,
-            state=self._state,
-            recorder=recorder,
-            lifecycle=self._lifecycle,
-            warner=self._warner,
-        )
-        self._lockstep = self._wire_lockstep(options, recorder)
+        #: Events that clients sent while the engine could not take them; taken at its next call.
+        self._inbox: list[Event] = []
         self._next_due: datetime | None = None
         self._over: deque[str] = deque()
         self._finished: deque[str] = deque()
-
-    def _wire_lockstep(self, options: Options, recorder: Recorder) -> Lockstep:
-        executor = Executor(
-            clock=self.clock,
-            data=self._data,
-            queue=self._queue,
-            state=self._state,
-            drivers=self.drivers,
-            recorder=recorder,
-            lifecycle=self._lifecycle,
-            runner=self._runner,
-            publish=self._publish,
-            jitter=self.ids.random if options.jitter else None,
-        )
-        return Lockstep(
-            clock=self.clock,
-            stream=self._stream,
-            queue=self._queue,
-            runner=self._runner,
-            executor=executor,
-            journal=self.journal,
-            recorder=recorder,
-            chooser=options.chooser,
-            max_steps=options.max_steps,
-        )
 
     # -- functions
 
@@ -164,6 +115,30 @@ class Core:
                 self._warner.collect(field, UnknownFieldWarning)
         return tuple(each.function for each in loaded)
 
+    async def serve(
+        self, client: inngest.Inngest, functions: Sequence[inngest.Function[Any]]
+    ) -> tuple[AppFunction, ...]:
+        """Add the functions of an SDK client, called in this process."""
+        return await self._add_app(await self.serving.serve(client, functions), client.app_id)
+
+    async def mount(self, target: object, path: str, client: inngest.Inngest | None) -> tuple[AppFunction, ...]:
+        """Add the functions that a web app serves."""
+        functions = await self.serving.mount(target, path, client)
+        return await self._add_app(functions, functions[0].app_id if functions else "")
+
+    async def _add_app(self, functions: Sequence[AppFunction], app_id: str) -> tuple[AppFunction, ...]:
+        plans = plans_of(functions, self.plans)
+        there = {plan.function.id for plan in plans}
+        for function_id, plan in list(self.plans.items()):
+            if isinstance(plan, AppPlan) and plan.function.app_id == app_id and function_id not in there:
+                await self._data.retire_function(function_id, self.clock.now())
+                await self._drop_crons(function_id)
+                del self.plans[function_id]
+        for plan in plans:
+            await self._make_live(plan, not_enforced(plan))
+        self._next_due = await self._lockstep.next_due()
+        return tuple(functions)
+
     async def _add(self, plan: FunctionPlan) -> None:
         now, function_id = self.clock.now(), plan.function.id
         minor = len(await self._data.function_history(function_id)) + 1
@@ -172,15 +147,21 @@ class Core:
             self._owners[name] = function_id
             await self._data.create_action_version(ActionVersion(name, 1, minor, step.name, step.runtime, now))
             await self._data.enable_action_version(name, 1, minor, now)
-        version = await self._data.create_function_version(plan, now)
-        for pending in self._queue.snapshot():
-            if pending.item.kind is ItemKind.CRON and pending.item.function_id == function_id:
-                await self._queue.discard(item_id=pending.item.id)
-        self.plans[function_id] = plan
-        for rule in plan.function.flow_control:
+        await self._make_live(plan, plan.flow_control)
+
+    async def _make_live(self, plan: Plan, flow_control: Sequence[str]) -> None:
+        version = await self._data.create_function_version(plan, self.clock.now())
+        await self._drop_crons(plan.function.id)
+        self.plans[plan.function.id] = plan
+        for rule in flow_control:
             text = f"function {plan.function.id!r}: {rule} is read and not enforced yet, every event starts a run"
             self._warner.collect(text, FlowControlWarning)
         await self._runner.schedule_crons(version)
+
+    async def _drop_crons(self, function_id: str) -> None:
+        for pending in self._queue.snapshot():
+            if pending.item.kind is ItemKind.CRON and pending.item.function_id == function_id:
+                await self._queue.discard(item_id=pending.item.id)
 
     # -- events and time
 
@@ -201,6 +182,43 @@ class Core:
         else:
             await self._after_work()
         return Sent(tuple(e.id or "" for e in received), runs, lambda: self._why_nothing(received, started))
+
+    async def take(self, events: Sequence[Event]) -> list[str]:
+        """Take events from a client, then work everything that is due; returns generated ids."""
+        ids = self.keep(events)
+        await self.take_kept()
+        if self.auto:
+            await self._settle(self.clock.now())
+        else:
+            await self._after_work()
+        return ids
+
+    def keep(self, events: Sequence[Event]) -> list[str]:
+        """Take events from a client that cannot be worked now; returns generated ids."""
+        now, ids = epoch_ms(self.clock.now()), [self.ids.ulid() for _ in events]
+        self._inbox += [event.received(id=made, ts=now) for event, made in zip(events, ids, strict=True)]
+        return ids
+
+    @property
+    def has_kept(self) -> bool:
+        """Whether events from clients wait for the engine."""
+        return bool(self._inbox)
+
+    async def after_kept(self, work: Coroutine[Any, Any, T]) -> T:
+        """Work what `keep` took, then what is asked for."""
+        try:
+            await self.take([])
+        except BaseException:
+            work.close()
+            raise
+        return await work
+
+    async def take_kept(self) -> None:
+        """Hand over what `keep` took."""
+        kept, self._inbox = self._inbox, []
+        for event in kept:
+            await self._publish(f"send/{self.ids.ulid()}", event)
+        await self._lockstep.deliver()
 
     def _received(self, event: object, data: object, user: object, id: object, ts: object) -> list[Event]:  # noqa: A002
         if isinstance(event, (list, tuple)):
@@ -295,6 +313,43 @@ class Core:
         await self._after_work()
         return item
 
+    async def run_to(self, run: Run | Sent, step: str, occurrence: int, limit: Duration) -> StepRecord:
+        """Work until a step of a run has begun."""
+        view = run.run if isinstance(run, Sent) else run
+        self._known(view.id)
+        until: datetime = later(self.clock.now(), to_timedelta(limit))
+        key: Any = (step, occurrence)
+
+        def done() -> bool:
+            return key in view.steps or view.is_over
+
+        if not done():
+            await self._settle(until, done)
+        if key not in view.steps:
+            number = f" (use {occurrence})" if occurrence else ""
+            what = f"the run is over, {view.status.value}" if view.is_over else f"the limit of {limit} is reached"
+            reason = f"{what}: {view.error}" if view.error else what
+            raise RunIncompleteError(
+                f"run {view.id} of {view.function_id} did not come to step {step!r}{number}: {reason}. It came to: "
+                f"{', '.join(repr(each) for each in view.steps) or 'no step'}\n{view.timeline()}",
+                [view.id],
+            )
+        return view.steps[key]
+
+    async def execute(self, function: object, event: object, data: object, limit: Duration) -> Run:
+        """Start one function with an event, and work until its run is over."""
+        version = await self._data.function(self.function_id(function))
+        (received,) = self._received(event, data, None, None, None)
+        started: dict[str, list[str]] = {}
+        cause = f"execute/{self.ids.ulid()}"
+        started[cause] = []
+        self.journal.watched = started
+        await self._lifecycle.start(version, received, trigger="execute", cause=cause, key=None, once=False)
+        self.journal.watched = {}
+        run = self.run(started[cause][0])
+        await self.run_until_complete([run], limit)
+        return run
+
     async def cancel(self, run: Run | str) -> bool:
         """Cancel a run; False when it is over."""
         run_id = run.id if isinstance(run, Run) else run
@@ -365,10 +420,27 @@ class Core:
             dropped = "" if self._keep == "all" else f"; or {DROPPED}"
             raise NotFoundError("run", run_id, reason=f"this engine does not have it{dropped}")
 
-    def runs(self, function: str | None, status: RunStatus | str | None) -> list[Run]:
+    def function_id(self, given: object) -> str:
+        """Return the id of a function that is given as its id, its id within its app, or the function itself."""
+        name = given if isinstance(given, str) else getattr(given, "id", None)
+        if isinstance(name, str):
+            if name in self.plans:
+                return name
+            local = [
+                function_id
+                for function_id, plan in self.plans.items()
+                if isinstance(plan, AppPlan) and function_id == f"{plan.function.app_id}-{name}"
+            ]
+            if len(local) == 1:
+                return local[0]
+            if local:
+                raise NotFoundError("function", name, local, reason="several apps have a function of this id")
+        raise NotFoundError("function", str(name or given), self.plans)
+
+    def runs(self, function: object, status: RunStatus | str | None) -> list[Run]:
         """Return runs in order of creation."""
-        if function is not None and function not in self.plans:
-            raise NotFoundError("function", function, self.plans)
+        if function is not None:
+            function = self.function_id(function)
         if status is not None and status not in set(RunStatus):
             raise NotFoundError("status", status, [s.value for s in RunStatus])
         views = (
@@ -390,15 +462,14 @@ class Core:
         """Return what is queued, in order."""
         return tuple(self._queue.snapshot())
 
-    def mock(self, function_id: str, step_id: str, **behaviour: Any) -> Mock:  # noqa: ANN401 - as Mock takes it
+    def mock(self, function_id: object, step_id: str, **behaviour: Any) -> Mock:  # noqa: ANN401 - as Mock takes it
         """Put a mock before a step."""
-        plan = self.plans.get(function_id)
-        if plan is None:
-            raise NotFoundError("function", function_id, self.plans)
-        if step_id not in plan.actions:
+        plan = self.plans[self.function_id(function_id)]
+        if isinstance(plan, FunctionPlan) and step_id not in plan.actions:
             raise NotFoundError("step", step_id, plan.step_ids, reason=f"function {function_id!r} does not have it")
-        return self.drivers.mocks.add(Mock(function_id, step_id, **behaviour))
+        return self.drivers.mocks.add(Mock(plan.function.id, step_id, **behaviour))
 
     async def close(self) -> None:
         """Close what the engine opened."""
+        await self.serving.close()
         await self.drivers.close()

@@ -9,18 +9,23 @@ from typing import Literal, TypeAlias
 
 from inngest_testkit.data_store.base import DataStore
 from inngest_testkit.drivers.base import Driver
+from inngest_testkit.durations import to_timedelta
 from inngest_testkit.engine.seams import Chooser, Gate
 from inngest_testkit.errors import SetupError
 from inngest_testkit.event_stream.base import EventStream
 from inngest_testkit.queue.base import Queue
+from inngest_testkit.sdk.limits import Limits
 from inngest_testkit.state.base import StateStore
 
-__all__ = ["Duration", "Keep", "Options"]
+__all__ = ["Duration", "Keep", "Nondeterminism", "Options"]
 
 #: A span of time as users may write it: a timedelta, a text such as `3d`, or seconds.
 Duration: TypeAlias = timedelta | str | float
 #: Which runs that are over an engine keeps: all, those that did not complete, or the last so many.
 Keep: TypeAlias = Literal["all", "failed"] | int
+
+#: What happens when two entries of a run disagree on their steps.
+Nondeterminism: TypeAlias = Literal["warn", "error", "ignore"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +46,9 @@ class Options:
     drivers: Iterable[Driver] | None
     chooser: Chooser | None
     gate: Gate | None
+    limits: Limits
+    retry_interval: Duration | None
+    nondeterminism: Nondeterminism
 
     def __post_init__(self) -> None:
         if isinstance(self.seed, bool) or not isinstance(self.seed, (int, str)):
@@ -50,6 +58,12 @@ class Options:
         keep = self.keep
         if keep not in ("all", "failed") and (isinstance(keep, bool) or not isinstance(keep, int) or keep < 0):
             raise SetupError(f"keep must be 'all', 'failed' or how many finished runs to keep, found {keep!r}")
+        if not isinstance(self.limits, Limits):
+            raise SetupError(f"limits takes Limits(...), found {self.limits!r}")
+        if self.nondeterminism not in ("warn", "error", "ignore"):
+            raise SetupError(f"nondeterminism must be 'warn', 'error' or 'ignore', found {self.nondeterminism!r}")
+        if self.retry_interval is not None and to_timedelta(self.retry_interval) < timedelta():
+            raise SetupError(f"retry_interval cannot be negative, found {self.retry_interval!r}")
         for name in ("auto", "freeze", "jitter"):
             if not isinstance(getattr(self, name), bool):
                 raise SetupError(f"{name} must be True or False, found {getattr(self, name)!r}")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from inngest_testkit.drivers.base import direct
 from inngest_testkit.drivers.mock import UNSET, Mock, Raises, SideEffect
 from inngest_testkit.engine.core import Core
-from inngest_testkit.engine.options import Keep, Options
+from inngest_testkit.engine.options import Duration, Keep, Nondeterminism, Options
+from inngest_testkit.sdk.limits import Limits
 
 if TYPE_CHECKING:
     from inngest_testkit.clock import FakeClock
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from inngest_testkit.engine.seams import Chooser, Gate
     from inngest_testkit.event_stream.base import EventStream
     from inngest_testkit.events import Event
+    from inngest_testkit.functions.app import AppFunction, SdkFunction
     from inngest_testkit.functions.model import Function
     from inngest_testkit.queue.base import PendingItem, Queue
     from inngest_testkit.runs import HistoryEntry, Run, RunStatus
@@ -46,6 +48,9 @@ class Surface:
         drivers: Iterable[Driver] | None = None,
         chooser: Chooser | None = None,
         gate: Gate | None = None,
+        limits: Limits | None = None,
+        retry_interval: Duration | None = None,
+        nondeterminism: Nondeterminism = "warn",
     ) -> None:
         options = Options(
             seed=seed,
@@ -62,6 +67,9 @@ class Surface:
             drivers=drivers,
             chooser=chooser,
             gate=gate,
+            limits=Limits() if limits is None else limits,
+            retry_interval=retry_interval,
+            nondeterminism=nondeterminism,
         )
         self._core = Core(self._bridge, options)
         self._open()
@@ -95,7 +103,7 @@ class Surface:
         return self._core.next_due
 
     @property
-    def functions(self) -> tuple[Function, ...]:
+    def functions(self) -> tuple[Function | AppFunction, ...]:
         """The functions that are registered, in their newest versions."""
         return tuple(plan.function for plan in self._core.plans.values())
 
@@ -106,7 +114,7 @@ class Surface:
 
     def mock(
         self,
-        function_id: str,
+        function_id: str | SdkFunction,
         step_id: str,
         *,
         returns: object = UNSET,
@@ -114,6 +122,7 @@ class Surface:
         side_effect: SideEffect | None = None,
         times: int | None = None,
         takes: timedelta | str | float | None = None,
+        occurrence: int | None = None,
     ) -> Mock:
         """Let a mock stand for a step's code from now on; for one step, the newest mock answers first.
 
@@ -123,10 +132,22 @@ class Surface:
         executions it answers, `takes` is the virtual time that an execution takes. The mock's `calls` list what it
         answered.
 
+        Of an SDK's function, given as its id or as itself, any kind of step can be mocked, and its code does not run:
+        a sleep is over at once (or after `takes`), a wait gets an event, its data, or None for a time-out, an invoke
+        or an AI call gets its result. A `side_effect` may ask for `opts`, what the step was called with as far as the
+        protocol tells it. `occurrence` says which use of a repeated id is meant, from 0; without it all of them.
+
         Raises `NotFoundError` for an unknown function or step, `MockError` for arguments that do not fit.
         """
         return self._core.mock(
-            function_id, step_id, returns=returns, raises=raises, side_effect=side_effect, times=times, takes=takes
+            function_id,
+            step_id,
+            returns=returns,
+            raises=raises,
+            side_effect=side_effect,
+            times=times,
+            takes=takes,
+            occurrence=occurrence,
         )
 
     @property
@@ -143,7 +164,7 @@ class Surface:
         """Return a run; raises `NotFoundError`."""
         return self._core.run(run_id)
 
-    def runs(self, *, function: str | None = None, status: RunStatus | str | None = None) -> list[Run]:
+    def runs(self, *, function: str | SdkFunction | None = None, status: RunStatus | str | None = None) -> list[Run]:
         """Return the runs, in order of creation, of one function and with one status if given.
 
         Raises `NotFoundError` for an unknown function or status.

@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine, Mapping, Sequence
     from types import TracebackType
 
+    import inngest
+
     from inngest_testkit.engine.results import Sent
     from inngest_testkit.events import Event, SdkEvent
+    from inngest_testkit.functions.app import AppFunction, SdkFunction
     from inngest_testkit.functions.model import Function
     from inngest_testkit.queue.base import QueueItem
     from inngest_testkit.runs import Run
+    from inngest_testkit.runs.model import StepRecord
 
 __all__ = ["Engine", "SyncQueueView"]
 
@@ -37,9 +41,11 @@ class Engine(Surface):
     `time.time()` tell the engine's time while it works (needs the extra `[time]`). `keep` says which runs that are
     over stay readable: `"all"`, `"failed"` (those that did not complete), or the last so many; with a run its event's
     id is forgotten, and of events and what they did the last 10 000 stay. `jitter=True` adds
-    the server's random share to the delay of retries, from the seed. `data`, `events`, `queue` and `state` replace
-    the stores in memory, `drivers` adds or replaces drivers. `chooser` decides what comes first where several
-    things are due at once, `gate` stands before every operation of a store.
+    the server's random share to the delay of retries, from the seed; `retry_interval` fixes the delay, as the dev
+    server's option of that name. `limits` are the server's, see `Limits`. `nondeterminism` says what happens when
+    two entries of a run disagree on their steps: a warning, an error that fails the run, or nothing. `data`, `events`,
+    `queue` and `state` replace the stores in memory, `drivers` adds or replaces drivers. `chooser` decides what comes
+    first where several things are due at once, `gate` stands before every operation of a store.
 
     Everything runs in the calling thread: a sync step with no event loop around it, an async step on a loop of the
     engine's own. The engine belongs to the thread that made it, and cannot be called from a running event loop
@@ -55,12 +61,23 @@ class Engine(Surface):
         self._runner = LoopRunner()
         self._thread = threading.get_ident()
         self._busy = False
+        self._core.serving.take, self._core.serving.take_async = self._take, self._take_async
+
+    def _take(self, events: Sequence[Event]) -> Sequence[str]:
+        """Take events that a client sent, at once when the engine can be called here."""
+        return self._core.keep(events) if self._misuse() else self._call(self._core.take(events))
+
+    async def _take_async(self, events: Sequence[Event]) -> Sequence[str]:
+        # This engine cannot work while another event loop runs.
+        return self._core.keep(events)
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
         problem = self._misuse()
         if problem:
             work.close()
             raise UsageError(problem)
+        if self._core.has_kept:
+            work = self._core.after_kept(work)
         self._busy = True
         try:
             with self._core.frozen or nullcontext():
@@ -97,6 +114,29 @@ class Engine(Surface):
         Raises `InvalidFunctionsError` with every problem of every file; nothing is added then.
         """
         return self._call(self._core.load(path))
+
+    def serve(self, client: inngest.Inngest, functions: Sequence[inngest.Function[Any]]) -> tuple[AppFunction, ...]:
+        """Add the functions of an SDK client, as the SDK's own `serve` takes them; they are called in this process.
+
+        The client's `send` and `send_sync` reach the engine from then on. As on the server, functions that the app
+        had and are not in the list are retired: nothing starts them any more, runs under way go on. An empty list
+        lets a client send only. Returns the functions as registered.
+
+        Raises `InvalidFunctionsError` with every problem of every function (nothing changes then), `SetupError` for
+        what is no client or not its function, and `MissingExtraError` without the SDK.
+        """
+        return self._call(self._core.serve(client, functions))
+
+    def mount(
+        self, app: object, path: str = "/api/inngest", *, client: inngest.Inngest | None = None
+    ) -> tuple[AppFunction, ...]:
+        """Add the functions that a web app serves at `path`, and call them through it, without a socket.
+
+        `app` is an ASGI app (FastAPI, Starlette, Django), a WSGI app (Flask, Django), or a URL. Its own handler,
+        middleware and signature check take part. `client` is the SDK client that the app serves; without it, it is
+        found by the registration that it sends. Otherwise as `serve`.
+        """
+        return self._call(self._core.mount(app, path, client))
 
     def send(
         self,
@@ -137,6 +177,31 @@ class Engine(Surface):
         Returns the item, or None when the queue is empty.
         """
         return self._call(self._core.run_next())
+
+    def run_to(self, run: Run | Sent, step: str, *, occurrence: int = 0, limit: Duration = "366d") -> StepRecord:
+        """Work until a step of a run has begun, moving the clock as far as that takes, and return its record.
+
+        A step with code has been run once then; a sleep, a wait or an invoke is under way. Returns at once when it
+        has begun before. `occurrence` says which use of a repeated id is meant, from 0.
+
+        Raises `RunIncompleteError` when the run does not come to it within `limit`, or is over before.
+        """
+        return self._call(self._core.run_to(run, step, occurrence, limit))
+
+    def execute(
+        self,
+        function: str | SdkFunction,
+        event: str | Event | Mapping[str, object] | SdkEvent = "testkit/execute",
+        data: Mapping[str, object] | None = None,
+        *,
+        limit: Duration = "366d",
+    ) -> Run:
+        """Start one function alone with an event, whatever its triggers, and work until its run is over.
+
+        The event itself starts nothing else. Functions that it invokes run if they are served, and can be mocked with
+        their step. Raises `RunIncompleteError` when the run is not over within `limit`.
+        """
+        return self._call(self._core.execute(function, event, data, limit))
 
     def cancel(self, run: Run | str) -> bool:
         """Cancel a run, given as a `Run` or its id; False when it is over. Raises `NotFoundError`."""

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.clock import later
 from inngest_testkit.errors import ExpressionError
-from inngest_testkit.expressions import equality_key, lookup
 from inngest_testkit.functions.model import TRIGGER
-from inngest_testkit.lifecycle.edges import edge_item, timeout_item, variables_of
+from inngest_testkit.lifecycle.edges import edge_item, timeout_item, variables_of, wait_key
 from inngest_testkit.runs.model import ErrorInfo, HistoryKind
-from inngest_testkit.state.base import Pause, WaitKey
+from inngest_testkit.state.base import Pause
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,7 +125,7 @@ class DagWalker:
             match=match,
             expires=later(now, awaits.ttl),
             on_timeout=awaits.on_timeout,
-            index=_index(awaits.match, variables) if awaits.match else None,
+            index=wait_key(awaits.match, variables) if awaits.match else None,
         )
         data = {
             "edge": edge.id,
@@ -147,18 +146,3 @@ def _begins_visit(entry: HistoryEntry, parent: str, by: str) -> bool:
         return False
     again = entry.kind is HistoryKind.STEP_VISITED_AGAIN and entry.data["edge"] == by
     return again or entry.kind is HistoryKind.STEP_COMPLETED
-
-
-def _index(match: Expression, variables: Mapping[str, Any]) -> WaitKey | None:
-    """Find an equality of `match` that compares the event to come with a value that is known now."""
-    for equality in match.equalities:
-        for ours, theirs in ((equality.left, equality.right), (equality.right, equality.left)):
-            if not isinstance(theirs, tuple) or theirs[0] != "async":
-                continue
-            if isinstance(ours, tuple) and ours[0] == "async":
-                continue
-            value = lookup(ours, variables) if isinstance(ours, tuple) else ours
-            key = equality_key(value)
-            if key is not None:
-                return WaitKey(theirs, key)
-    return None

@@ -49,6 +49,12 @@ class PlannedTrigger:
     event: str | None
     expression: Expression | None
     schedule: Schedule | None
+    #: What the names that `event` matches begin with, when it is a pattern.
+    prefix: str | None = None
+
+    def names(self, event: str) -> bool:
+        """Whether an event of this name is one that the trigger asks for."""
+        return self.event == event or (self.prefix is not None and event.startswith(self.prefix))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,11 @@ class FunctionPlan:
     outgoing: Mapping[str, tuple[Edge, ...]]
     incoming: Mapping[str, tuple[Edge, ...]]
     actions: Mapping[str, ActionReference]
+
+    @property
+    def flow_control(self) -> tuple[str, ...]:
+        """The names of the flow control that the function asks for."""
+        return tuple(self.function.flow_control)
 
     @property
     def step_ids(self) -> tuple[str, ...]:

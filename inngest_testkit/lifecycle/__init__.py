@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from inngest_testkit.lifecycle.recorder import Recorder
 from inngest_testkit.lifecycle.runs import RunLifecycle
+from inngest_testkit.lifecycle.steps import AppSteps
 from inngest_testkit.lifecycle.warner import FlowControlWarning, TriggerExpressionWarning, UnknownFieldWarning, Warner
 
 __all__ = [
+    "AppSteps",
     "FlowControlWarning",
     "Recorder",
     "RunLifecycle",

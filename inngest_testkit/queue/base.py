@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from inngest_testkit.values import Json
 
-__all__ = ["LEASE", "ItemKind", "Lease", "PendingItem", "Queue", "QueueItem"]
+__all__ = ["LEASE", "Call", "ItemKind", "Lease", "PendingItem", "Queue", "QueueItem"]
 
 #: How long a worker has for an item before others see it again.
 LEASE = timedelta(seconds=30)
@@ -29,8 +29,27 @@ class ItemKind(StrEnum):
     FINISH = "finish"
     #: The time of a pause is over.
     PAUSE = "pause"
+    #: Call an app's function, or answer for one of its steps.
+    CALL = "call"
+    #: A sleep of an app's function is over.
+    SLEEP = "sleep"
     #: A cron schedule is due.
     CRON = "cron"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What calling an app's function is about.
+
+    `memos` is how many steps of the run were done when the call was queued. `immediate`: a new step may be run in the
+    call that finds it. `race`: the step belongs to a parallel group in race mode. `operation` is the operation that
+    the server itself, or a mock, answers for; none means that the app is called.
+    """
+
+    memos: int = 0
+    immediate: bool = True
+    race: bool = False
+    operation: Json | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +57,8 @@ class QueueItem:
     """One piece of work. `id` is derived from what it does, so that the same work is never queued twice.
 
     `token` is what the run counts as pending while the work is not done. `attempt` counts from 0.
-    `result` is the response of a step in flight (`FINISH`). For `CRON`, `function_id`, `function_version` and
+    `result` is the response of a step in flight (`FINISH`). `call` belongs to `CALL` and `SLEEP`, where `step` is the
+    key of the step, empty for a call that targets none. For `CRON`, `function_id`, `function_version` and
     `trigger` (its index) name the schedule, and `run_id` is empty.
     """
 
@@ -52,6 +72,7 @@ class QueueItem:
     attempt: int = 0
     pause_id: str = ""
     result: Json | None = None
+    call: Call | None = None
     function_version: int = 0
     trigger: int = 0
 

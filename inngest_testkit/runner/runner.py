@@ -5,24 +5,27 @@ Source: recordings/dag README, "Triggers" and "Async edges"; pauses come first (
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
+from inngest_testkit.clock import epoch_ms
 from inngest_testkit.errors import ExpressionError, NotFoundError, PauseLeasedError, PauseNotFoundError
 from inngest_testkit.events import SCHEDULED_TIMER, Event
-from inngest_testkit.expressions import DAG, compile_expression
+from inngest_testkit.expressions import DAG, SDK, compile_expression
+from inngest_testkit.functions.app import AppPlan
+from inngest_testkit.lifecycle.announce import INVOKED
 from inngest_testkit.lifecycle.edges import edge_item, timeout_item, variables_of
 from inngest_testkit.lifecycle.warner import TriggerExpressionWarning
 from inngest_testkit.queue.base import ItemKind, QueueItem
 from inngest_testkit.runs.model import ErrorInfo, HistoryKind
+from inngest_testkit.state.base import PauseKind
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from inngest_testkit.clock import Clock
     from inngest_testkit.data_store.base import DataStore, FunctionVersion
     from inngest_testkit.event_stream.base import Message
     from inngest_testkit.functions.plan import PlannedTrigger
-    from inngest_testkit.lifecycle import Recorder, RunLifecycle, Warner
+    from inngest_testkit.lifecycle import AppSteps, Recorder, RunLifecycle, Warner
     from inngest_testkit.queue.base import Queue
     from inngest_testkit.state.base import Pause, StateStore
 
@@ -41,25 +44,39 @@ class Runner:
         state: StateStore,
         recorder: Recorder,
         lifecycle: RunLifecycle,
+        steps: AppSteps,
         warner: Warner,
     ) -> None:
         self._clock, self._data, self._queue, self._state = clock, data, queue, state
-        self._recorder, self._lifecycle, self._warner = recorder, lifecycle, warner
+        self._recorder, self._lifecycle, self._steps, self._warner = recorder, lifecycle, steps, warner
 
     async def handle(self, message: Message) -> None:
         """Do all that one event causes: resume pauses, then start runs."""
         once = message.deliveries > 1
         for pause in await self._state.pauses_by_event(message.event.name, message.event):
             await self._offer(pause, message, once=once)
+        if message.event.name == INVOKED:
+            await self._invoke(message, once=once)
         for version in await self._data.functions_by_event(message.event.name):
             await self._consider(version, message, once=once)
+
+    async def _invoke(self, message: Message, *, once: bool) -> None:
+        """Start the function that a step invokes, whatever its triggers."""
+        invocation: Any = message.event.data.get("_inngest")
+        try:
+            version = await self._data.function(invocation["fn_id"])
+        except (NotFoundError, KeyError, TypeError):
+            return  # retired since, or an event of this name that no step sent
+        cause = f"{message.id}/invoked"
+        await self._lifecycle.start(version, message.event, trigger="invoked", cause=cause, key=None, once=once)
 
     async def _consider(self, version: FunctionVersion, message: Message, *, once: bool) -> None:
         event = message.event
         for trigger in version.plan.triggers:
-            if trigger.event == event.name and self._is_met(trigger, version, event):
+            if trigger.names(event.name) and self._is_met(trigger, version, event):
+                due = _due(version, event)
                 await self._lifecycle.start(
-                    version, event, trigger=trigger.text, cause=message.id, key=event.id, once=once
+                    version, event, trigger=trigger.text, cause=message.id, key=event.id, once=once, at=due
                 )
                 return
 
@@ -78,8 +95,34 @@ class Runner:
             )
             return False
 
+    async def _offer_step(self, pause: Pause, message: Message, *, once: bool) -> None:
+        """Let a step of an app's function have the event it waits for."""
+        if not await self._is_awaited(pause, message.event):
+            return
+        try:
+            await self._state.lease_pause(pause.id, message.received_at, owner=message.id)
+        except (PauseLeasedError, PauseNotFoundError):
+            return
+        await self._steps.resume(pause, message, once=once)
+
+    async def _is_awaited(self, pause: Pause, event: Event) -> bool:
+        if pause.kind is PauseKind.INVOKE:
+            return event.data.get("correlation_id") == pause.correlation
+        if pause.match is None:
+            return True
+        try:
+            run = (await self._state.load(pause.run_id)).run
+            variables = {"event": run.event.value, "async": event.to_dict()}
+            return compile_expression(pause.match, SDK).test(variables, self._clock.now)
+        except (NotFoundError, ExpressionError):
+            # Source: recordings/sdk README, "wait_for_event": one that gives no boolean never matches.
+            return False
+
     async def _offer(self, pause: Pause, message: Message, *, once: bool) -> None:
         if pause.expires < message.received_at:
+            return
+        if pause.kind is not PauseKind.EDGE:
+            await self._offer_step(pause, message, once=once)
             return
         try:
             if not await self._matches(pause, message.event):
@@ -157,7 +200,29 @@ class Runner:
         if not version.is_live:
             return
         trigger = version.plan.triggers[item.trigger]
-        # Source: recordings/dag, cron: a bare event whose id is empty.
-        event = Event(name=SCHEDULED_TIMER, id="", ts=0)
+        event = _timer(version, item.trigger, due)
         await self._lifecycle.start(version, event, trigger=trigger.text, cause=item.id, key=item.id, once=once)
         await self._schedule_cron(version, item.trigger, trigger, due)
+
+
+def _due(version: FunctionVersion, event: Event) -> datetime | None:
+    """An app's function starts at the event's moment when that lies ahead. Source: recordings/sdk, event_future_ts."""
+    if not isinstance(version.plan, AppPlan) or event.ts is None:
+        return None
+    try:
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=event.ts)
+    except OverflowError:
+        return None
+
+
+def _timer(version: FunctionVersion, trigger: int, due: datetime) -> Event:
+    """Return the event that a schedule starts a run with.
+
+    Source: recordings/dag, cron: a bare event whose id is empty; recordings/sdk README, "Cron".
+    """
+    if not isinstance(version.plan, AppPlan):
+        return Event(name=SCHEDULED_TIMER, id="", ts=0)
+    at = due.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    cron = version.plan.function.triggers[trigger].cron or ""
+    data: dict[str, Any] = {"cron": cron, "fireAt": at, "scheduledAt": at}
+    return Event(SCHEDULED_TIMER, data, id=at, ts=epoch_ms(due))

@@ -48,6 +48,7 @@ class StepStatus(StrEnum):
     """Where a step that has begun stands."""
 
     RUNNING = "RUNNING"
+    WAITING = "WAITING"
     RETRYING = "RETRYING"
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
@@ -63,15 +64,20 @@ class HistoryKind(StrEnum):
     RUN_CANCELLED = "run.cancelled"
     EDGE_TAKEN = "edge.taken"
     EDGE_NOT_TAKEN = "edge.not_taken"
+    CALL_ANSWERED = "call.answered"
+    CALL_FAILED = "call.failed"
     STEP_VISITED_AGAIN = "step.visited_again"
+    STEP_PLANNED = "step.planned"
     STEP_STARTED = "step.started"
     STEP_TAKES = "step.takes"
     STEP_COMPLETED = "step.completed"
     STEP_FAILED = "step.failed"
+    SLEEP_BEGAN = "sleep.began"
     PAUSE_SAVED = "pause.saved"
     PAUSE_RESUMED = "pause.resumed"
     PAUSE_TIMED_OUT = "pause.timed_out"
     PAUSE_CONSUMED = "pause.consumed"
+    EVENT_SENT = "event.sent"
     EVENT_RECEIVED = "event.received"
     EVENT_SKIPPED = "event.skipped"
     TRIGGER_FAILED = "trigger.failed"
@@ -240,8 +246,9 @@ class StepRecord:
 class Wait:
     """What a run waits for before `step` can begin, and until when.
 
-    `kind` is `time` (an edge's wait), `event` (an event, or its time-out), `retry` (the next attempt) or `step` (a
-    step in flight). For `event`, `event` and `match` say what would end the wait, and `on_timeout` which way round.
+    `kind` is `time` (an edge's wait), `sleep`, `event` (an event, or its time-out), `invoke` (the run of the function
+    that `event` names), `retry` (the next attempt) or `step` (a step in flight). For `event`, `event` and `match` say
+    what would end the wait, and `on_timeout` which way round.
     """
 
     kind: str

@@ -56,6 +56,7 @@ def _started(state: Replay, entry: HistoryEntry) -> None:
 def _ended(state: Replay, entry: HistoryEntry) -> None:
     state.status, state.ended_at = _ENDS[entry.kind], entry.at
     state.error = entry.data.get("error", state.error)
+    state.last_output = entry.data.get("output", state.last_output)
     state.waits.clear()
 
 
@@ -67,9 +68,29 @@ def _edge_taken(state: Replay, entry: HistoryEntry) -> None:
 
 def _pause_saved(state: Replay, entry: HistoryEntry) -> None:
     data = entry.data
-    state.waits[data["edge"]] = Wait(
-        "event", entry.step or "", data["until"], data["event"], data["match"], data["on_timeout"]
-    )
+    kind, event = ("invoke", data["invokes"]) if "invokes" in data else ("event", data["event"])
+    state.waits[data["edge"]] = Wait(kind, entry.step or "", data["until"], event, data["match"], data["on_timeout"])
+    _waits(state, entry)
+
+
+def _sleep_began(state: Replay, entry: HistoryEntry) -> None:
+    state.waits[entry.data["edge"]] = Wait("sleep", entry.step or "", entry.data["until"])
+    _waits(state, entry)
+
+
+def _waits(state: Replay, entry: HistoryEntry) -> None:
+    """A step of an app's function waits; an edge's child has not begun."""
+    record = state.steps.get(entry.step or "")
+    if record is not None:
+        state.steps[record.id] = replace(record, status=StepStatus.WAITING)
+
+
+def _call_failed(state: Replay, entry: HistoryEntry) -> None:
+    state.waits[entry.data["edge"]] = Wait("retry", entry.step or "", entry.data["retry_at"])
+
+
+def _call_answered(state: Replay, entry: HistoryEntry) -> None:
+    state.waits.pop(entry.data["edge"], None)
 
 
 def _wait_over(state: Replay, entry: HistoryEntry) -> None:
@@ -98,10 +119,12 @@ def _step_completed(state: Replay, entry: HistoryEntry) -> None:
     state.waits.pop(step, None)
     record = state.steps[step]
     attempts = (*record.attempts[:-1], replace(record.attempts[-1], ended_at=entry.at))
-    state.last_output = entry.data["output"]
-    state.steps[step] = replace(
-        record, status=StepStatus.COMPLETED, attempts=attempts, encoded_output=state.last_output
-    )
+    output = entry.data["output"]
+    # What an app's function returns is its run's output, whatever its steps return.
+    if "app" not in entry.data:
+        state.last_output = output
+    state.waits.pop(f"step/{step}", None)
+    state.steps[step] = replace(record, status=StepStatus.COMPLETED, attempts=attempts, encoded_output=output)
 
 
 def _step_failed(state: Replay, entry: HistoryEntry) -> None:
@@ -113,7 +136,8 @@ def _step_failed(state: Replay, entry: HistoryEntry) -> None:
     state.steps[step] = replace(record, status=status, attempts=(*record.attempts[:-1], last))
     if retry_at is not None:
         state.waits[step] = Wait("retry", step, retry_at)
-    elif state.error is None:
+    elif state.error is None and "app" not in entry.data:
+        # An app's function may catch it.
         state.error = error
 
 
@@ -123,6 +147,9 @@ _FOLDS: dict[HistoryKind, Callable[[Replay, HistoryEntry], None]] = {
     HistoryKind.RUN_FAILED: _ended,
     HistoryKind.RUN_CANCELLED: _ended,
     HistoryKind.EDGE_TAKEN: _edge_taken,
+    HistoryKind.SLEEP_BEGAN: _sleep_began,
+    HistoryKind.CALL_FAILED: _call_failed,
+    HistoryKind.CALL_ANSWERED: _call_answered,
     HistoryKind.PAUSE_SAVED: _pause_saved,
     HistoryKind.PAUSE_RESUMED: _wait_over,
     HistoryKind.PAUSE_TIMED_OUT: _wait_over,

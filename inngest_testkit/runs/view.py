@@ -163,24 +163,26 @@ class Steps(Mapping[str, StepRecord]):
 
     def __getitem__(self, key: str | tuple[str, int]) -> StepRecord:
         __tracebackhide__ = True
-        step, occurrence = key if isinstance(key, tuple) else (key, 0)
-        record = self.get(step)
+        record = self.get(_name(key))
         if record is None:
-            raise self._missing(step)
-        if occurrence:
-            raise NotFoundError("occurrence", occurrence, reason=f"step {step!r} ran once in this run")
+            raise self._missing(*(key if isinstance(key, tuple) else (key, 0)))
         return record
 
-    def _missing(self, step: str) -> NotFoundError:
+    def _missing(self, step: str, occurrence: int) -> NotFoundError:
+        if occurrence and step in self:
+            uses = 1 + sum(_name((step, number)) in self for number in range(1, occurrence))
+            return NotFoundError("occurrence", occurrence, reason=f"step {step!r} began {_times(uses)} in this run")
         ids = self._run.step_ids
         if step in ids:
             return NotFoundError(
                 "step", step, message=f"step {step!r} of {self._run!r}", reason=self._run.why_not(step)
             )
+        if not ids:
+            return NotFoundError("step", step, self, reason=f"{self._run!r} did not come to it")
         return NotFoundError("step", step, ids, reason=f"function {self._run.function_id!r} does not have it")
 
     def __contains__(self, key: object) -> bool:
-        return key in self._records
+        return (_name(key) if isinstance(key, tuple) else key) in self._records
 
     @overload
     def get(self, key: str, /) -> StepRecord | None: ...
@@ -205,3 +207,13 @@ class Steps(Mapping[str, StepRecord]):
 
     def __repr__(self) -> str:
         return "{" + ", ".join(f"{key!r}: {record!r}" for key, record in self.items()) + "}"
+
+
+def _name(key: str | tuple[str, int]) -> str:
+    """Return the key of one use of a step's id; the first has the id itself."""
+    step, occurrence = key if isinstance(key, tuple) else (key, 0)
+    return f"{step}:{occurrence}" if occurrence else step
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from inngest_testkit.runs.model import ErrorInfo, HistoryEntry, RunStatus
     from inngest_testkit.values import Json
 
-__all__ = ["PAUSE_LEASE", "NewRun", "Pause", "RunState", "StateStore", "WaitKey"]
+__all__ = ["PAUSE_LEASE", "NewRun", "Pause", "PauseKind", "RunState", "StateStore", "WaitKey"]
 
 #: How long a leased pause is kept from other workers.
 PAUSE_LEASE = timedelta(seconds=5)
@@ -35,14 +36,17 @@ class NewRun:
     cause: str
     event: Json
     created_at: datetime
+    #: The app that the function belongs to; empty for a DAG function.
+    app_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RunState:
     """A run as it was when it was loaded; later writes do not show in it.
 
-    `outputs` and `errors` are by step id, `failed` the steps that failed for good, in that order; `pending` is how
-    many pieces of work are not finalised.
+    `outputs` and `errors` are by step id, `outputs` in the order in which they were saved; `size` is the bytes of all
+    outputs; `failed` the steps that failed for good, in that order; `pending` is how many pieces of work are not
+    finalised. Of an app's function, an output is the memo that its calls carry.
     """
 
     run: NewRun
@@ -51,6 +55,9 @@ class RunState:
     outputs: Mapping[str, Json]
     errors: Mapping[str, ErrorInfo]
     failed: Sequence[str]
+    size: int = 0
+    #: The version of the protocol that the app answered with, -1 before its first answer.
+    request_version: int = -1
 
     @property
     def is_over(self) -> bool:
@@ -66,12 +73,25 @@ class WaitKey:
     key: str
 
 
+class PauseKind(StrEnum):
+    """What waits for the event."""
+
+    #: An edge of a DAG function.
+    EDGE = "edge"
+    #: A step of an app's function that waits for an event.
+    WAIT = "wait"
+    #: A step of an app's function that waits for the run that it invoked.
+    INVOKE = "invoke"
+
+
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """An edge of a run that waits for an event.
+    """An edge or a step of a run that waits for an event.
 
     `id` is derived from run and edge; `match` is the expression's text; `index`, if any, is a condition on the event
-    that `match` implies, so that a store need not offer the pause to events that fail it.
+    that `match` (or `correlation`) implies, so that a store need not offer the pause to events that fail it. Of a step,
+    `child` is its key and `edge` what the run counts as pending; `correlation` is what the event that ends an invoked
+    run names, `race` whether the step belongs to a parallel group in race mode.
     """
 
     id: str
@@ -85,6 +105,9 @@ class Pause:
     on_timeout: bool
     index: WaitKey | None = None
     function_id: str = ""
+    kind: PauseKind = PauseKind.EDGE
+    correlation: str = ""
+    race: bool = False
 
 
 class StateStore(Protocol):
@@ -116,6 +139,10 @@ class StateStore(Protocol):
 
     async def save_output(self, run_id: str, step: str, output: Json) -> bool:
         """Store a step's output and drop its error; False when it has an output, which stays."""
+        ...
+
+    async def save_request_version(self, run_id: str, version: int) -> None:
+        """Keep the version of the protocol that the run's app answered with."""
         ...
 
     async def save_error(self, run_id: str, step: str, error: ErrorInfo, *, final: bool) -> None:

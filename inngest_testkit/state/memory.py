@@ -62,6 +62,8 @@ class _Record:
     outputs: dict[str, tuple[int, Json]] = field(default_factory=dict)
     errors: Mapping[str, ErrorInfo] = field(default_factory=dict)
     failed: tuple[str, ...] = ()
+    size: int = 0
+    request_version: int = -1
     pending: int = 0
     #: token -> whether it is pending
     tokens: dict[str, bool] = field(default_factory=dict)
@@ -77,6 +79,8 @@ class _Record:
             _Snapshot(self.outputs, len(self.outputs)),
             self.errors,
             self.failed,
+            self.size,
+            self.request_version,
         )
 
 
@@ -189,9 +193,14 @@ class MemoryStateStore:
         if step in record.outputs:
             return False
         record.outputs[step] = (len(record.outputs), output)
+        record.size += len(output.raw)
         if step in record.errors:
             record.errors = {key: error for key, error in record.errors.items() if key != step}
         return True
+
+    async def save_request_version(self, run_id: str, version: int) -> None:
+        """See `StateStore.save_request_version`."""
+        self._record(run_id).request_version = version
 
     async def save_error(self, run_id: str, step: str, error: ErrorInfo, *, final: bool) -> None:
         """See `StateStore.save_error`."""

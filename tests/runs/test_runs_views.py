@@ -126,7 +126,7 @@ def test_steps_can_be_asked_like_a_mapping(engine, story):
     assert "nudge" not in story.steps
     assert story.steps.get("nudge") is None
     assert story.steps["charge", 0] == story.steps["charge"]
-    with pytest.raises(NotFoundError, match="ran once in this run"):
+    with pytest.raises(NotFoundError, match="began once in this run"):
         _ = story.steps["charge", 1]
 
 

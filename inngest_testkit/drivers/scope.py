@@ -1,0 +1,72 @@
+"""What belongs to one call of user code in this process: its time, what it sends, what it came to.
+
+The code that asks (the SDK's clock, its HTTP client) runs deep inside an SDK, so the call is found in a context
+variable, or, in a thread that did not inherit the context, as the one call that is under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from inngest_testkit.events import Event
+
+__all__ = ["CallScope", "call_scope", "current_call"]
+
+
+@dataclass(slots=True, eq=False)
+class CallScope:
+    """One call under way.
+
+    `owner` is the engine that makes it; `now` the engine's time; `sent` collects the events that the code sends through
+    a client of an SDK; `trace` the steps that a handler comes to; `fetchable` are the memos and events that the app may
+    ask for when the request is too large to carry them, by the last part of the path.
+    """
+
+    owner: object
+    now: datetime
+    sent: list[Event] = field(default_factory=list)
+    trace: list[Any] = field(default_factory=list)
+    fetchable: Mapping[str, bytes] = field(default_factory=dict)
+    #: The asyncio task in which the handler itself runs, once it came to its first step.
+    task: asyncio.Task[object] | None = None
+
+
+_current: ContextVar[CallScope | None] = ContextVar("inngest_testkit_call", default=None)
+#: The calls under way, of all engines in this process, by the order in which they began.
+_under_way: dict[CallScope, None] = {}
+
+
+@contextmanager
+def call_scope(scope: CallScope) -> Iterator[CallScope]:
+    """Make `scope` the current call."""
+    token = _current.set(scope)
+    _under_way[scope] = None
+    try:
+        yield scope
+    finally:
+        del _under_way[scope]
+        _current.reset(token)
+
+
+def current_call() -> CallScope | None:
+    """Return the call that the running code belongs to; None outside of calls."""
+    scope = _current.get()
+    if scope is not None:
+        # A task that a handler left behind still has the context of a call that is over.
+        return scope if scope in _under_way else None
+    return next(reversed(_under_way), None) if not _has_loop() else None
+
+
+def _has_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

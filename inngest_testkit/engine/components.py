@@ -1,0 +1,135 @@
+"""The components of the server, wired together around one clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from inngest_testkit.clock import FakeClock
+from inngest_testkit.data_store.memory import MemoryDataStore
+from inngest_testkit.drivers.registry import Drivers
+from inngest_testkit.durations import to_timedelta
+from inngest_testkit.engine.bridge import bridged
+from inngest_testkit.engine.lockstep import Lockstep
+from inngest_testkit.engine.seams import gated
+from inngest_testkit.event_stream.memory import MemoryEventStream
+from inngest_testkit.executor.app_worker import AppWorker
+from inngest_testkit.executor.dag_worker import DagWorker
+from inngest_testkit.executor.executor import Executor
+from inngest_testkit.executor.operations import Operator
+from inngest_testkit.executor.retries import Retries
+from inngest_testkit.ids import Ids
+from inngest_testkit.lifecycle import AppSteps, Recorder, RunLifecycle, Warner
+from inngest_testkit.queue.memory import MemoryQueue
+from inngest_testkit.runner.runner import Runner
+from inngest_testkit.runs import Journal
+from inngest_testkit.sdk.apps import Apps
+from inngest_testkit.state.memory import MemoryStateStore
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from inngest_testkit.data_store.base import DataStore
+    from inngest_testkit.drivers.base import Bridge
+    from inngest_testkit.engine.options import Options
+    from inngest_testkit.event_stream.base import EventStream
+    from inngest_testkit.events import Event
+    from inngest_testkit.queue.base import Queue
+    from inngest_testkit.state.base import StateStore
+
+__all__ = ["Components", "wire"]
+
+
+@dataclass(frozen=True, slots=True)
+class Components:
+    """What an engine is made of."""
+
+    clock: FakeClock
+    ids: Ids
+    journal: Journal
+    warner: Warner
+    data: DataStore
+    stream: EventStream
+    queue: Queue
+    state: StateStore
+    drivers: Drivers
+    apps: Apps
+    lifecycle: RunLifecycle
+    runner: Runner
+    lockstep: Lockstep
+
+
+def wire(
+    bridge: Bridge[Any], options: Options, owner: object, publish: Callable[[str, Event], Awaitable[None]]
+) -> Components:
+    """Make the components of an engine, the `owner`; `publish` takes the events that its runs send."""
+    clock = FakeClock(options.start)
+    ids = Ids(options.seed, clock)
+    journal, warner = Journal(bounded=options.keep != "all"), Warner()
+    stores: dict[str, Any] = {
+        "data": options.data or MemoryDataStore(),
+        "events": options.events or MemoryEventStream(),
+        "queue": options.queue or MemoryQueue(),
+        "state": options.state or MemoryStateStore(),
+    }
+    stores = {name: gated(name, bridged(store, bridge), options.gate) for name, store in stores.items()}
+    data, queue, state = stores["data"], stores["queue"], stores["state"]
+    drivers, apps = Drivers([bridged(driver, bridge) for driver in options.drivers or ()], bridge), Apps(owner)
+    recorder = Recorder(clock, state, journal)
+    lifecycle = RunLifecycle(clock=clock, ids=ids, state=state, queue=queue, journal=journal, recorder=recorder)
+    lifecycle.publish = publish
+    steps = AppSteps(clock=clock, queue=queue, state=state, recorder=recorder)
+    runner = Runner(
+        clock=clock,
+        data=data,
+        queue=queue,
+        state=state,
+        recorder=recorder,
+        lifecycle=lifecycle,
+        steps=steps,
+        warner=warner,
+    )
+    retries = Retries(
+        jitter=ids.random if options.jitter else None,
+        interval=None if options.retry_interval is None else to_timedelta(options.retry_interval),
+    )
+    shared: dict[str, Any] = {"clock": clock, "queue": queue, "state": state, "recorder": recorder}
+    works: dict[str, Any] = {**shared, "drivers": drivers, "lifecycle": lifecycle, "publish": publish}
+    operator = Operator(**shared, ids=ids, data=data, steps=steps, publish=publish, limits=options.limits)
+    executor = Executor(
+        **shared,
+        data=data,
+        lifecycle=lifecycle,
+        steps=steps,
+        runner=runner,
+        dag=DagWorker(**works, data=data, retries=retries, owner=owner),
+        apps=AppWorker(
+            **works, ids=ids, apps=apps, steps=steps, operator=operator, retries=retries, limits=options.limits
+        ),
+    )
+    lockstep = Lockstep(
+        clock=clock,
+        stream=stores["events"],
+        queue=queue,
+        runner=runner,
+        executor=executor,
+        journal=journal,
+        recorder=recorder,
+        chooser=options.chooser,
+        max_steps=options.max_steps,
+    )
+    return Components(
+        clock=clock,
+        ids=ids,
+        journal=journal,
+        warner=warner,
+        data=data,
+        stream=stores["events"],
+        queue=queue,
+        state=state,
+        drivers=drivers,
+        apps=apps,
+        lifecycle=lifecycle,
+        runner=runner,
+        lockstep=lockstep,
+    )

@@ -1,0 +1,158 @@
+"""Serve the functions of SDK apps: let the app register itself, and its clients reach the engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from inngest_testkit.clock import epoch_ms
+from inngest_testkit.errors import InvalidFunctionsError, SetupError
+from inngest_testkit.functions.app import AppPlan, plan_app_function
+from inngest_testkit.sdk.apps import App
+from inngest_testkit.sdk.registration import flow_control_of, read_functions
+from inngest_testkit.sdk.server_api import ServerApi
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    import inngest
+
+    from inngest_testkit.drivers.base import Bridge
+    from inngest_testkit.engine.components import Components
+    from inngest_testkit.events import Event
+    from inngest_testkit.functions.app import AppFunction
+    from inngest_testkit.sdk.client import ClientLink
+    from inngest_testkit.sdk.limits import Limits
+    from inngest_testkit.sdk.protocol import Transport
+
+__all__ = ["Serving", "not_enforced", "plans_of"]
+
+_SYNC_HEADERS = {"user-agent": "Inngest", "content-type": "application/json"}
+
+
+class Serving:
+    """The apps that an engine serves. `take` and `take_async` take the events that clients send outside of calls."""
+
+    def __init__(self, bridge: Bridge[Any], parts: Components, owner: object, limits: Limits) -> None:
+        self._bridge, self._parts, self._owner = bridge, parts, owner
+        self._api = ServerApi(owner, limits, parts.ids.ulid, lambda: epoch_ms(parts.clock.now()))
+        self._links: dict[int, ClientLink] = {}
+        self.take: Callable[[Sequence[Event]], Sequence[str]]
+        self.take_async: Callable[[Sequence[Event]], Awaitable[Sequence[str]]]
+
+    async def serve(
+        self, client: inngest.Inngest, functions: Sequence[inngest.Function[Any]]
+    ) -> tuple[AppFunction, ...]:
+        """Register a client's functions, to be called in this process; its app's other functions are retired."""
+        from inngest_testkit.sdk.private import check_client, check_functions
+        from inngest_testkit.sdk.transports.in_process import InProcessTransport
+
+        check_client(client)
+        check_functions(client, functions)
+        key = _signing_key(client)
+        new = self._link(client)
+        if not functions:
+            return ()
+        try:
+            transport = InProcessTransport(client, functions, bridge=self._bridge)
+            registered = await self._registered(transport, "the app")
+            return self._add(registered, transport, key)
+        except BaseException:
+            if new:
+                self._cut(client)
+            raise
+
+    async def mount(self, target: object, path: str, client: inngest.Inngest | None) -> tuple[AppFunction, ...]:
+        """Register the functions that a web app serves at `path`, to be called through the web app."""
+        from inngest_testkit.sdk.private import check_client, check_sdk, live_clients
+        from inngest_testkit.sdk.transports.detect import transport_for
+
+        check_sdk()
+        if client is not None:
+            check_client(client)
+        candidates = list(live_clients()) if client is None else [client]
+        fresh = [each for each in candidates if self._link(each)]
+        transport = transport_for(target, path, self._bridge)
+        try:
+            registered = await self._registered(transport, f"the app at {path!r}")
+            by = self._api.registered_by
+            key = None if by is None else _signing_key(by)
+            fresh = [each for each in fresh if each is not by]
+            return self._add(registered, transport, key)
+        finally:
+            for each in fresh:
+                self._cut(each)
+
+    def _link(self, client: inngest.Inngest) -> bool:
+        """Let a client reach the engine; False when it does already."""
+        from inngest_testkit.sdk.client import link
+
+        if id(client) in self._links and self._links[id(client)].is_live:
+            return False
+        self._links[id(client)] = link(client, self._owner, self._api, self.take, self.take_async)
+        return True
+
+    def _cut(self, client: inngest.Inngest) -> None:
+        link = self._links.pop(id(client), None)
+        if link is not None:
+            link.cut()
+
+    async def _registered(self, transport: Transport, where: str) -> Mapping[str, Any]:
+        """Let the app register itself, and return what it registered."""
+        self._api.registered = self._api.registered_by = None
+        response = await transport.sync(_SYNC_HEADERS)
+        registered = self._api.registered
+        if registered is None:
+            said = response.unreachable or f"{response.status} {response.body[:200].decode(errors='replace')}"
+            raise SetupError(
+                f"{where} did not register its functions: its answer to PUT was {said}. Is this the path that the SDK "
+                "is served at, and the client its client (engine.mount(app, path=..., client=client))?"
+            )
+        return registered
+
+    def _add(
+        self, registered: Mapping[str, Any], transport: Transport, signing_key: str | None
+    ) -> tuple[AppFunction, ...]:
+        app_id = str(registered.get("appname") or "")
+        functions = read_functions(app_id, registered.get("functions") or [])
+        self._parts.apps.add(App(app_id, transport, signing_key), [function.id for function in functions])
+        return functions
+
+    async def close(self) -> None:
+        """Give the clients their own connections back, and close the apps' transports."""
+        from inngest_testkit.sdk.client import release
+
+        for link in self._links.values():
+            link.cut()
+        self._links.clear()
+        release(self._owner)
+        await self._parts.apps.close()
+
+
+def plans_of(functions: Sequence[AppFunction], taken: Mapping[str, Any]) -> list[AppPlan]:
+    """Plan registered functions; raises `InvalidFunctionsError` when a function of another kind or app has the id."""
+    problems = []
+    for function in functions:
+        other = taken.get(function.id)
+        owner = getattr(getattr(other, "function", None), "app_id", "")
+        if other is not None and owner != function.app_id:
+            problems.append(f"function {function.id!r}: another function has this id; rename one of them")
+    if problems:
+        raise InvalidFunctionsError(problems)
+    return [plan_app_function(function) for function in functions]
+
+
+def not_enforced(plan: AppPlan) -> Sequence[str]:
+    """Return the names of a function's flow control that the engine does not enforce."""
+    return flow_control_of(plan.function)
+
+
+def _signing_key(client: inngest.Inngest) -> str | None:
+    """Return the key to sign a client's calls with; none in dev mode."""
+    if not client.is_production:
+        return None
+    if client.signing_key is None:
+        raise SetupError(
+            f"the client of app {client.app_id!r} is in production mode and has no signing key, so the SDK takes no "
+            "calls: make it with is_production=False, or set INNGEST_DEV=1 before it is made (pytest: in conftest.py)"
+        )
+    return client.signing_key

@@ -1,0 +1,57 @@
+"""The events that the server itself sends when a run ends.
+
+Source: recordings/sdk README, "The end of a run" and "invoke".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from inngest_testkit.clock import epoch_ms
+from inngest_testkit.events import Event
+from inngest_testkit.runs.model import RunStatus
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from inngest_testkit.ids import Ids
+    from inngest_testkit.state.base import NewRun
+
+__all__ = ["CANCELLED", "FAILED", "FINISHED", "INVOKED", "end_events"]
+
+INVOKED = "inngest/function.invoked"
+FINISHED = "inngest/function.finished"
+FAILED = "inngest/function.failed"
+CANCELLED = "inngest/function.cancelled"
+
+_STATUS = {RunStatus.COMPLETED: "Completed", RunStatus.FAILED: "Failed", RunStatus.CANCELLED: "Cancelled"}
+_SECOND = {RunStatus.FAILED: FAILED, RunStatus.CANCELLED: CANCELLED}
+
+
+def end_events(
+    run: NewRun, status: RunStatus, outcome: Mapping[str, Any], ids: Ids, now: datetime
+) -> Iterator[tuple[str, Event]]:
+    """Yield the events of a run's end, each with the last part of its delivery's id.
+
+    Runs of apps' functions always tell, unless they were started by such an event; runs of DAG functions tell who
+    invoked them. `outcome` holds `result` and `error`, as far as there are any.
+    """
+    event: Any = run.event.value
+    correlation = event["data"].get("_inngest", {}).get("correlation_id") if event["name"] == INVOKED else None
+    if event["name"] in (FINISHED, FAILED) or not (run.app_id or correlation):
+        return
+    data: dict[str, Any] = {
+        "_inngest": {"status": _STATUS[status]},
+        "event": event,
+        "events": [{key: value for key, value in event.items() if key != "user" or value}],
+        "function_id": run.function_id,
+        "run_id": run.run_id,
+        **outcome,
+    }
+    if correlation:
+        data["correlation_id"] = correlation
+    ts = epoch_ms(now)
+    yield "finished", Event(FINISHED, data, id=ids.ulid(), ts=ts)
+    if status in _SECOND:
+        yield "ended", Event(_SECOND[status], data, id=run.run_id, ts=ts)

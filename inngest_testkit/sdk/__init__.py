@@ -1,0 +1,1 @@
+"""The protocol between the server and the SDKs: apps, call requests, operations, transports."""

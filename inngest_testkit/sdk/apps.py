@@ -1,0 +1,67 @@
+"""The apps of an engine, and the calls to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from inngest_testkit.drivers.scope import CallScope, call_scope
+from inngest_testkit.sdk.protocol import CallResponse, Observation
+
+if TYPE_CHECKING:
+    from inngest_testkit.events import Event
+    from inngest_testkit.sdk.protocol import Transport
+    from inngest_testkit.sdk.request import PreparedCall
+
+__all__ = ["App", "Apps", "Called"]
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One app: where its functions are called, and the key that its calls are signed with, if any."""
+
+    app_id: str
+    transport: Transport
+    signing_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What a call came to: the app's answer, and the events that it sent."""
+
+    response: CallResponse
+    sent: Sequence[Event]
+
+
+class Apps:
+    """Which app each function belongs to."""
+
+    def __init__(self, owner: object) -> None:
+        self._owner = owner
+        self._of: dict[str, App] = {}
+        self._transports: dict[Transport, None] = {}
+
+    def add(self, app: App, function_ids: Sequence[str]) -> None:
+        """Let calls of these functions go to the app, also those of runs that began before."""
+        self._transports[app.transport] = None
+        for function_id in function_ids:
+            self._of[function_id] = app
+
+    async def call(self, prepared: PreparedCall) -> Called:
+        """Call a function where its app is."""
+        request = prepared.request
+        app = self._of[request.function_id]
+        scope = CallScope(self._owner, request.now, fetchable=prepared.fetchable)
+        with call_scope(scope):
+            response = await app.transport.call(replace(request, signing_key=app.signing_key))
+        seen = response.observed
+        if scope.trace or seen is not None:
+            observed = Observation(tuple(scope.trace), seen.values if seen else {})
+            response = replace(response, observed=observed)
+        return Called(response, scope.sent)
+
+    async def close(self) -> None:
+        """Close what the transports opened."""
+        for transport in self._transports:
+            await transport.close()

@@ -1,0 +1,142 @@
+"""What is found in a run's handler, entry by entry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from inngest_testkit.sdk.inspection.audit import type_changes
+from inngest_testkit.sdk.inspection.determinism import find_disagreement, supersedes
+from inngest_testkit.sdk.inspection.duplicates import find_collisions, find_duplicates
+from inngest_testkit.sdk.inspection.gather import concurrent_steps, gather_message
+from inngest_testkit.sdk.protocol import hash_step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from inngest_testkit.sdk.inspection.audit import TypeChange
+    from inngest_testkit.sdk.inspection.determinism import Disagreement
+    from inngest_testkit.sdk.inspection.entries import Entry
+    from inngest_testkit.sdk.protocol import Operation, TracedStep
+
+__all__ = ["Finding", "FindingKind", "Inspector"]
+
+FindingKind = Literal["nondeterminism", "gather", "duplicate", "type-change"]
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found: its kind, what to tell the user, and the keys of the steps it is about.
+
+    `disagreement` comes with "nondeterminism", `changes` with "type-change".
+    """
+
+    kind: FindingKind
+    message: str
+    steps: tuple[str, ...]
+    disagreement: Disagreement | None = None
+    changes: tuple[TypeChange, ...] = ()
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class Inspector:
+    """Looks at the entries of one run, in the order in which they end, and tells what is new.
+
+    Keeps one entry to compare with. It is the last one without a target: it has all that those before it had, unless an
+    error ended it early, and then the one before stays. A targeted entry is compared with it and not kept, since others
+    may be under way at the same time. An entry that began before the kept one and ends after it is compared as the
+    earlier of the two; a targeted one proves less that way. The cost of an entry grows with its own trace, not with the
+    number of entries.
+    """
+
+    def __init__(self) -> None:
+        self._reference: Entry | None = None
+        self._answered: set[str] = set()
+        self._reported: set[tuple[FindingKind, object]] = set()
+        self._has_gathered = False
+
+    def enter(self, entry: Entry, operations: Sequence[Operation], values: Mapping[str, object]) -> tuple[Finding, ...]:
+        """Take an entry, the operations of its answer, and what steps returned in it by hashed id.
+
+        Return what was not found before: each kind once for a step (all uses of its id), "nondeterminism" and
+        "gather" also once for a place in the trace.
+        """
+        found = (
+            *self._gathered(entry),
+            *self._disagreements(entry),
+            *self._duplicates(entry, operations),
+            *self._changes(entry, values),
+        )
+        self._answered.update(entry.found)
+        return found
+
+    def _disagreements(self, entry: Entry) -> Iterator[Finding]:
+        known = self._reference
+        if known is None:
+            self._reference = None if entry.target else entry
+            return
+        # One that began earlier and ends later had fewer memos.
+        earlier, later = (entry, known) if entry.number < known.number else (known, entry)
+        difference = find_disagreement(earlier, later)
+        if later is entry and supersedes(entry, known):
+            self._reference = entry
+        if difference is None or self._is_of_tasks(difference) or not self._is_new("nondeterminism", difference.index):
+            return
+        steps = dict.fromkeys(step.key for step in (difference.expected, difference.came) if step)
+        yield Finding("nondeterminism", str(difference), tuple(steps), disagreement=difference)
+
+    def _is_of_tasks(self, difference: Disagreement) -> bool:
+        """Whether the difference is one of timing between tasks, which were reported as such."""
+        return self._has_gathered and any(step and step.in_task for step in (difference.expected, difference.came))
+
+    def _gathered(self, entry: Entry) -> Iterator[Finding]:
+        steps = concurrent_steps(entry, self._answered)
+        self._has_gathered = self._has_gathered or bool(steps)
+        # By place as well: a gather whose ids change would otherwise be found at each entry.
+        subjects = (entry.trace.index(steps[0]), *map(_key, steps)) if steps else ()
+        news = [self._is_new("gather", subject) for subject in subjects]
+        if news and all(news):
+            yield Finding("gather", gather_message(steps), tuple(map(_key, steps)))
+
+    def _duplicates(self, entry: Entry, operations: Sequence[Operation]) -> Iterator[Finding]:
+        for duplicate in (*find_duplicates(operations), *find_collisions(entry.trace)):
+            if self._is_new("duplicate", (duplicate.kind, duplicate.shared)):
+                yield Finding("duplicate", str(duplicate), duplicate.keys)
+
+    def _changes(self, entry: Entry, values: Mapping[str, object]) -> Iterator[Finding]:
+        for hashed, value in values.items():
+            changes = type_changes(value)
+            if not changes:
+                continue
+            step = next((step for step in entry.trace if hash_step(step.key) == hashed), None)
+            key = step.key if step else hashed
+            # One finding for all rounds of a loop.
+            if self._is_new("type-change", step.id if step else hashed):
+                yield Finding("type-change", _changes_message(key, changes), (key,), changes=changes)
+
+    def _is_new(self, kind: FindingKind, what: object) -> bool:
+        if (kind, what) in self._reported:
+            return False
+        self._reported.add((kind, what))
+        return True
+
+
+def _key(step: TracedStep) -> str:
+    return step.key
+
+
+def _changes_message(key: str, changes: Sequence[TypeChange]) -> str:
+    lines = [f"  {change}" for change in changes[:_SHOWN]]
+    if len(changes) > _SHOWN:
+        lines.append(f"  … and {len(changes) - _SHOWN} more")
+    return "\n".join(
+        [
+            f"what step {key!r} returned is not what the handler gets, since it goes through JSON:",
+            *lines,
+            "Return what JSON has (dict with str keys, list, str, int, float, bool, None), or convert after the step.",
+        ]
+    )
