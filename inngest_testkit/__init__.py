@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from inngest_testkit.clock import FakeClock
 from inngest_testkit.engine import AsyncEngine, Engine, Sent
-from inngest_testkit.errors import NotFoundError, TestkitError
+from inngest_testkit.errors import NondeterminismError, NotFoundError, TestkitError, UnservedClientError
 from inngest_testkit.events import Event
 from inngest_testkit.failures import NonRetriableError, RetryAfterError
 from inngest_testkit.functions.model import EventDefinition, Function, Step, after, docker, http, on_cron, on_event
 from inngest_testkit.lifecycle import FlowControlWarning, TriggerExpressionWarning, UnknownFieldWarning
 from inngest_testkit.runs import HistoryKind, Run, RunStatus, StepStatus
+from inngest_testkit.sdk.inspection.warnings import NondeterminismWarning, ParallelStepsWarning
+from inngest_testkit.sdk.limits import Limits
 
 __all__ = [
     "AsyncEngine",
@@ -20,8 +22,12 @@ __all__ = [
     "FlowControlWarning",
     "Function",
     "HistoryKind",
+    "Limits",
     "NonRetriableError",
+    "NondeterminismError",
+    "NondeterminismWarning",
     "NotFoundError",
+    "ParallelStepsWarning",
     "RetryAfterError",
     "Run",
     "RunStatus",
@@ -31,6 +37,7 @@ __all__ = [
     "TestkitError",
     "TriggerExpressionWarning",
     "UnknownFieldWarning",
+    "UnservedClientError",
     "after",
     "docker",
     "http",

@@ -18,6 +18,7 @@
     ├── NotJsonError                  (TypeError) a value that JSON cannot hold
     ├── UsageError                    (RuntimeError) the engine is called where it cannot work
     │   └── UnservedClientError       an SDK client sends events without an engine or server to send them to
+    ├── NondeterminismError           two entries of a run disagree on its steps
     ├── RunawayError                  the engine found no end
     ├── RunIncompleteError            a run did not end within the limit
     ├── StoreError
@@ -176,6 +177,14 @@ class UnservedClientError(UsageError):
             f"the client of app {app_id!r} is not served by the engine, so its events would leave the process: "
             "engine.serve(client, [...]) first (with an empty list when the app only sends)"
         )
+
+
+class NondeterminismError(TestkitError):
+    """Two entries of a run's handler disagree on its steps. Attributes: `run_id`, `disagreement`."""
+
+    def __init__(self, run_id: str, disagreement: object) -> None:
+        self.run_id, self.disagreement = run_id, disagreement
+        super().__init__(f"run {run_id}: {disagreement}")
 
 
 class RunawayError(TestkitError):

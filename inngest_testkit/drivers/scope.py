@@ -7,8 +7,7 @@ variable, or, in a thread that did not inherit the context, as the one call that
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,7 +33,7 @@ class CallScope:
     sent: list[Event] = field(default_factory=list)
     trace: list[Any] = field(default_factory=list)
     fetchable: Mapping[str, bytes] = field(default_factory=dict)
-    #: The asyncio task in which the handler itself runs, once it came to its first step.
+    #: The asyncio task in which an async handler runs.
     task: asyncio.Task[object] | None = None
 
 
@@ -43,16 +42,22 @@ _current: ContextVar[CallScope | None] = ContextVar("inngest_testkit_call", defa
 _under_way: dict[CallScope, None] = {}
 
 
-@contextmanager
-def call_scope(scope: CallScope) -> Iterator[CallScope]:
-    """Make `scope` the current call."""
-    token = _current.set(scope)
-    _under_way[scope] = None
-    try:
-        yield scope
-    finally:
-        del _under_way[scope]
-        _current.reset(token)
+class call_scope:  # noqa: N801 - used as a function
+    """Make a call the current one while the `with` block runs."""
+
+    __slots__ = ("_scope", "_token")
+
+    def __init__(self, scope: CallScope) -> None:
+        self._scope = scope
+
+    def __enter__(self) -> CallScope:
+        self._token = _current.set(self._scope)
+        _under_way[self._scope] = None
+        return self._scope
+
+    def __exit__(self, *failure: object) -> None:
+        del _under_way[self._scope]
+        _current.reset(self._token)
 
 
 def current_call() -> CallScope | None:

@@ -18,6 +18,7 @@ from inngest_testkit.executor.dag_worker import DagWorker
 from inngest_testkit.executor.executor import Executor
 from inngest_testkit.executor.operations import Operator
 from inngest_testkit.executor.retries import Retries
+from inngest_testkit.executor.watch import Watch
 from inngest_testkit.ids import Ids
 from inngest_testkit.lifecycle import AppSteps, Recorder, RunLifecycle, Warner
 from inngest_testkit.queue.memory import MemoryQueue
@@ -56,6 +57,7 @@ class Components:
     apps: Apps
     lifecycle: RunLifecycle
     runner: Runner
+    app_worker: AppWorker
     lockstep: Lockstep
 
 
@@ -96,6 +98,17 @@ def wire(
     shared: dict[str, Any] = {"clock": clock, "queue": queue, "state": state, "recorder": recorder}
     works: dict[str, Any] = {**shared, "drivers": drivers, "lifecycle": lifecycle, "publish": publish}
     operator = Operator(**shared, ids=ids, data=data, steps=steps, publish=publish, limits=options.limits)
+    watch = Watch(clock, recorder, warner, options.nondeterminism)
+    app_worker = AppWorker(
+        **works,
+        ids=ids,
+        apps=apps,
+        steps=steps,
+        operator=operator,
+        watch=watch,
+        retries=retries,
+        limits=options.limits,
+    )
     executor = Executor(
         **shared,
         data=data,
@@ -103,9 +116,7 @@ def wire(
         steps=steps,
         runner=runner,
         dag=DagWorker(**works, data=data, retries=retries, owner=owner),
-        apps=AppWorker(
-            **works, ids=ids, apps=apps, steps=steps, operator=operator, retries=retries, limits=options.limits
-        ),
+        apps=app_worker,
     )
     lockstep = Lockstep(
         clock=clock,
@@ -131,5 +142,6 @@ def wire(
         apps=apps,
         lifecycle=lifecycle,
         runner=runner,
+        app_worker=app_worker,
         lockstep=lockstep,
     )

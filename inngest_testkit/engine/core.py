@@ -385,6 +385,7 @@ class Core:
         self._warner.emit(stacklevel=4)
 
     def _ended(self, run_id: str) -> None:
+        self._parts.app_worker.forget(run_id)
         if self._keep == "all":
             return
         if self._keep == "failed":

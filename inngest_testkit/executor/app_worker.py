@@ -18,7 +18,7 @@ from inngest_testkit.runs.model import HistoryKind
 from inngest_testkit.sdk.answer import Failure, Operations, Result, error_info, overflow, read, server_failure
 from inngest_testkit.sdk.limits import exceeds
 from inngest_testkit.sdk.protocol import Opcode
-from inngest_testkit.sdk.request import prepare
+from inngest_testkit.sdk.request import Memos, prepare
 from inngest_testkit.sdk.stored import restore, stored_call, stored_step
 from inngest_testkit.values import NULL, encode
 
@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     from inngest_testkit.events import Event
     from inngest_testkit.executor.operations import Operator
     from inngest_testkit.executor.retries import Retries
+    from inngest_testkit.executor.watch import Watch
     from inngest_testkit.functions.app import AppPlan
     from inngest_testkit.ids import Ids
     from inngest_testkit.lifecycle import AppSteps, Recorder, RunLifecycle
     from inngest_testkit.queue.base import Queue, QueueItem
+    from inngest_testkit.sdk.answer import Answer
     from inngest_testkit.sdk.apps import Apps, Called
     from inngest_testkit.sdk.limits import Limits
     from inngest_testkit.sdk.protocol import Operation
@@ -63,6 +65,7 @@ class AppWorker:
         lifecycle: RunLifecycle,
         steps: AppSteps,
         operator: Operator,
+        watch: Watch,
         publish: Callable[[str, Event], Awaitable[None]],
         retries: Retries,
         limits: Limits,
@@ -70,7 +73,14 @@ class AppWorker:
         self._clock, self._ids, self._queue, self._state = clock, ids, queue, state
         self._drivers, self._apps = drivers, apps
         self._recorder, self._lifecycle, self._steps, self._operator = recorder, lifecycle, steps, operator
-        self._publish, self._retries, self._limits = publish, retries, limits
+        self._publish, self._retries, self._limits, self._watch = publish, retries, limits, watch
+        #: Of each run under way, its memos as requests carry them.
+        self._memos: dict[str, Memos] = {}
+
+    def forget(self, run_id: str) -> None:
+        """Drop what is kept of a run: it is over."""
+        self._memos.pop(run_id, None)
+        self._watch.forget(run_id)
 
     async def work(self, item: QueueItem, state: RunState, plan: AppPlan, *, once: bool) -> None:
         """Do what an item asks for."""
@@ -111,13 +121,18 @@ class AppWorker:
             return
         called = await self._call(item, state, plan)
         takes = called.response.takes
+        answer = read(called.response, self._limits)
+        broken = await self._watch.enter(item, called, answer, once=once)
+        if broken is not None:
+            await self._fail(item, broken, once=once)
+            return
         if mock is not None:
             mock.note(self._request(item, state))
             takes = mock.takes
         if takes:
             await self._take(item, stored_call(called), takes, once=once)
         else:
-            await self._answered(item, called, state, plan, once=once)
+            await self._answered(item, called, answer, state, plan, once=once)
 
     def _overflow(self, item: QueueItem, state: RunState) -> Failure | None:
         # A group may go beyond the limit: only the call after it is refused.
@@ -133,16 +148,20 @@ class AppWorker:
         if call.immediate and not item.step and self._drivers.mocks.concern(item.function_id):
             # Planned first, a step that is mocked is never run.
             call = replace(call, immediate=False)
+        memos = self._memos.get(item.run_id)
+        if memos is None:
+            memos = self._memos[item.run_id] = Memos()
         prepared = prepare(
             state,
             call,
+            memos,
             target=item.step,
             attempt=item.attempt,
             max_attempts=plan.function.max_attempts,
             item_id=item.id,
-            request_id=self._ids.ulid(),
             now=self._clock.now(),
             limit=self._limits.request,
+            signing_key=self._apps.signing_key_of(item.function_id),
         )
         return await self._apps.call(prepared)
 
@@ -160,7 +179,7 @@ class AppWorker:
         if isinstance(kept, StepResponse):
             await self._step_answered(call, kept, state, plan, once=once)
         else:
-            await self._answered(call, kept, state, plan, once=once)
+            await self._answered(call, kept, read(kept.response, self._limits), state, plan, once=once)
 
     # -- steps that the engine answers for: mocks, and the gateway
 
@@ -232,9 +251,10 @@ class AppWorker:
 
     # -- answers of the app
 
-    async def _answered(self, item: QueueItem, called: Called, state: RunState, plan: AppPlan, *, once: bool) -> None:
+    async def _answered(
+        self, item: QueueItem, called: Called, answer: Answer, state: RunState, plan: AppPlan, *, once: bool
+    ) -> None:
         await self._send(item, called.sent, once=once)
-        answer = read(called.response, self._limits)
         await self._entered(item, called, answer, once=once)
         match answer:
             case Result():
@@ -252,7 +272,7 @@ class AppWorker:
             )
             await self._publish(f"{item.id}/event{index}", event)
 
-    async def _entered(self, item: QueueItem, called: Called, answer: object, *, once: bool) -> None:
+    async def _entered(self, item: QueueItem, called: Called, answer: Answer, *, once: bool) -> None:
         found = [operation.key for operation in answer.operations] if isinstance(answer, Operations) else []
         data: dict[str, Any] = {"edge": item.token, "status": called.response.status, "found": found}
         await self._recorder.run(

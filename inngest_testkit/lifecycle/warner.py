@@ -31,13 +31,21 @@ class Warner:
 
     def __init__(self) -> None:
         self._collected: list[tuple[str, type[UserWarning]]] = []
+        self._errors: list[Exception] = []
 
     def collect(self, text: str, category: type[UserWarning]) -> None:
         """Keep a warning."""
         self._collected.append((text, category))
 
+    def collect_error(self, error: Exception) -> None:
+        """Keep an error that the caller asked to be raised."""
+        self._errors.append(error)
+
     def emit(self, stacklevel: int) -> None:
-        """Emit what was collected, as if from `stacklevel` calls up (2: the caller)."""
+        """Emit what was collected, as if from `stacklevel` calls up (2: the caller), and raise the first error."""
+        errors, self._errors = self._errors, []
+        if errors:
+            raise errors[0]
         collected, self._collected = self._collected, []
         for text, category in collected:
             warnings.warn(text, category, stacklevel=stacklevel + 1)

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from inngest_testkit.runs.entries import Finding
 from inngest_testkit.values import Json, JsonValue
 
 __all__ = [
@@ -77,6 +78,7 @@ class HistoryKind(StrEnum):
     PAUSE_RESUMED = "pause.resumed"
     PAUSE_TIMED_OUT = "pause.timed_out"
     PAUSE_CONSUMED = "pause.consumed"
+    FINDING = "finding"
     EVENT_SENT = "event.sent"
     EVENT_RECEIVED = "event.received"
     EVENT_SKIPPED = "event.skipped"
@@ -270,4 +272,6 @@ def _plain(value: object) -> JsonValue:
         return value.isoformat()
     if isinstance(value, ErrorInfo):
         return {"name": value.name, "message": value.message}
+    if isinstance(value, Finding):
+        return {"kind": value.kind, "message": value.message, "steps": list(value.steps)}
     return value  # type: ignore[return-value]

@@ -81,7 +81,7 @@ def _sleep_began(state: Replay, entry: HistoryEntry) -> None:
 def _waits(state: Replay, entry: HistoryEntry) -> None:
     """A step of an app's function waits; an edge's child has not begun."""
     record = state.steps.get(entry.step or "")
-    if record is not None:
+    if record is not None and record.status is StepStatus.RUNNING:
         state.steps[record.id] = replace(record, status=StepStatus.WAITING)
 
 

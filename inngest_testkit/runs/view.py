@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from inngest_testkit.errors import NotFoundError
-from inngest_testkit.runs.model import ErrorInfo, HistoryEntry, RunStatus, StepRecord, StepStatus, Wait
+from inngest_testkit.runs.entries import Entry
+from inngest_testkit.runs.model import (
+    ErrorInfo,
+    HistoryEntry,
+    HistoryKind,
+    RunStatus,
+    StepRecord,
+    StepStatus,
+    Wait,
+)
 from inngest_testkit.runs.replay import Replay
 from inngest_testkit.runs.timeline import render
 from inngest_testkit.runs.why import why_not
@@ -16,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from inngest_testkit.events import Event
+    from inngest_testkit.runs.entries import Finding, TypeChange
     from inngest_testkit.runs.journal import Journal, Shape
 
 __all__ = ["DROPPED", "Run", "Steps"]
@@ -97,6 +107,38 @@ class Run:
         if error is not None:
             self._failure_seen()
         return error
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The entries of an app function's handler so far: how often the code outside of steps ran, and why."""
+        calls = (entry for entry in self._entries if entry.kind is HistoryKind.CALL_ANSWERED)
+        return tuple(
+            Entry(
+                number=number,
+                at=entry.at,
+                attempt=entry.attempt or 0,
+                target=entry.step or "",
+                trace=(),
+                found=tuple(entry.data["found"]),
+                status=entry.data["status"],
+            )
+            for number, entry in enumerate(calls)
+        )
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found in the entries: steps that differ between them, that run twice, that share an id."""
+        return tuple(entry.data["finding"] for entry in self._entries if entry.kind is HistoryKind.FINDING)
+
+    @property
+    def type_changes(self) -> Mapping[str, tuple[TypeChange, ...]]:
+        """The steps whose value changes type in the JSON trip (a tuple becomes a list), with each change."""
+        return {f.steps[0]: f.changes for f in self.findings if f.kind == "type-change"}
+
+    @property
+    def sent(self) -> tuple[str, ...]:
+        """The names of the events that the run's function sent, in order."""
+        return tuple(entry.data["name"] for entry in self._entries if entry.kind is HistoryKind.EVENT_SENT)
 
     @property
     def events(self) -> tuple[Event, ...]:

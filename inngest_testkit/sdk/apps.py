@@ -48,17 +48,18 @@ class Apps:
         for function_id in function_ids:
             self._of[function_id] = app
 
+    def signing_key_of(self, function_id: str) -> str | None:
+        """Return the key that calls of a function are signed with."""
+        return self._of[function_id].signing_key
+
     async def call(self, prepared: PreparedCall) -> Called:
         """Call a function where its app is."""
         request = prepared.request
-        app = self._of[request.function_id]
         scope = CallScope(self._owner, request.now, fetchable=prepared.fetchable)
         with call_scope(scope):
-            response = await app.transport.call(replace(request, signing_key=app.signing_key))
-        seen = response.observed
-        if scope.trace or seen is not None:
-            observed = Observation(tuple(scope.trace), seen.values if seen else {})
-            response = replace(response, observed=observed)
+            response = await self._of[request.function_id].transport.call(request)
+        if scope.trace and response.observed is None:
+            response = replace(response, observed=Observation(tuple(scope.trace)))
         return Called(response, scope.sent)
 
     async def close(self) -> None:

@@ -11,12 +11,15 @@ import asyncio
 import gc
 import importlib
 import importlib.metadata
+import warnings
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.drivers.scope import current_call
 from inngest_testkit.errors import MissingExtraError, SetupError
-from inngest_testkit.sdk.protocol import TracedStep
+from inngest_testkit.runs.entries import TracedStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,6 +46,7 @@ _NEEDED = (
     ("inngest._internal.comm_lib", "CommHandler"),
     ("inngest._internal.comm_lib", "CommRequest"),
     ("inngest._internal.server_lib", "Framework"),
+    ("inngest._internal.execution_lib", "ExecutionV0"),
     ("inngest._internal.step_lib.base", "StepIDCounter"),
     ("inngest._internal.step_lib.group", "in_parallel"),
     ("inngest._internal.step_lib.step_sync", "datetime"),
@@ -60,11 +64,14 @@ def check_sdk() -> None:
     global _prepared
     if _prepared:
         return
-    try:
-        importlib.import_module("inngest")
-    except ImportError:
-        raise MissingExtraError("serving functions of the Inngest SDK", "sdk") from None
-    missing = [f"{module}.{name}" for module, name in _NEEDED if not _has(module, name)]
+    with warnings.catch_warnings():
+        # Its own use of pydantic warns when it is imported, which is not the user's to mend.
+        warnings.simplefilter("ignore")
+        try:
+            importlib.import_module("inngest")
+        except ImportError:
+            raise MissingExtraError("serving functions of the Inngest SDK", "sdk") from None
+        missing = [f"{module}.{name}" for module, name in _NEEDED if not _has(module, name)]
     if missing:
         raise SetupError(
             f"inngest {importlib.metadata.version('inngest')} lacks {', '.join(missing)}; inngest-testkit works with "
@@ -72,6 +79,7 @@ def check_sdk() -> None:
         )
     for name in _CLOCKED:
         vars(importlib.import_module(name))["datetime"] = _VirtualDatetime(importlib.import_module("datetime"))
+    _watch_handlers(importlib.import_module("inngest._internal.execution_lib").ExecutionV0)
     _watch_steps(importlib.import_module("inngest._internal.step_lib.base").StepIDCounter)
     _prepared = True
 
@@ -137,6 +145,19 @@ class _NowOnly:
         return datetime.now(UTC) if scope is None else scope.now
 
 
+def _watch_handlers(execution: Any) -> None:  # noqa: ANN401 - a class of the SDK
+    """Note in which task an async handler runs."""
+    real = execution.run
+
+    async def run(self: object, *args: object, **named: object) -> Any:  # noqa: ANN401 - as the method
+        scope = current_call()
+        if scope is not None:
+            scope.task = _task()
+        return await real(self, *args, **named)
+
+    execution.run = run
+
+
 def _watch_steps(counter: Any) -> None:  # noqa: ANN401 - a class of the SDK
     """Note every step that a handler comes to in the trace of its call."""
     real = counter.increment
@@ -146,14 +167,17 @@ def _watch_steps(counter: Any) -> None:  # noqa: ANN401 - a class of the SDK
         uses: int = real(self, step_id)
         scope = current_call()
         if scope is not None:
-            task = _task()
-            if scope.task is None:
-                scope.task = task
-            elsewhere = task is not None and task is not scope.task
-            scope.trace.append(TracedStep(step_id, uses - 1, grouped=in_parallel.get(), in_task=elsewhere))
+            elsewhere = scope.task is not None and _task() is not scope.task
+            scope.trace.append(_traced(step_id, uses - 1, in_parallel.get(), elsewhere))
         return uses
 
     counter.increment = increment
+
+
+@lru_cache(maxsize=4096)
+def _traced(step_id: str, occurrence: int, grouped: bool, in_task: bool) -> TracedStep:  # noqa: FBT001 - a cache's key
+    """Return one object for the same step of all entries: traces are compared all the time."""
+    return TracedStep(step_id, occurrence, grouped, in_task)
 
 
 def _task() -> asyncio.Task[Any] | None:
@@ -164,24 +188,88 @@ def _task() -> asyncio.Task[Any] | None:
 
 
 class Handler:
-    """The SDK's own handler for a client's functions, called without a web framework."""
+    """Enters a client's functions as the SDK does, without a web framework.
+
+    `enter` does what the SDK's own handler does with a request that it has accepted; `call` is that handler, which also
+    checks signatures and fetches what a request does not carry.
+    """
 
     def __init__(self, client: inngest.Inngest, functions: Sequence[inngest.Function[Any]]) -> None:
         check_sdk()
-        comm_lib = importlib.import_module("inngest._internal.comm_lib")
-        framework = importlib.import_module("inngest._internal.server_lib").Framework.FLASK
-        parts: dict[str, Any] = {"client": client, "framework": framework, "functions": list(functions)}
-        parameters = comm_lib.CommHandler.__init__.__annotations__
-        if "enable_unauthed_sync" in parameters:
-            parts["enable_unauthed_sync"] = None
-        if "streaming" in parameters:
-            parts["streaming"] = importlib.import_module("inngest").Streaming.DISABLE
-        self._handler = comm_lib.CommHandler(**parts)
-        self._request = comm_lib.CommRequest
+        self._client = client
+        self._functions = {name: fn for fn in functions for name in (fn.id, fn.on_failure_fn_id) if name}
+        self._names = _names()
+        given = {"client": client, "framework": self._names.framework, "functions": list(functions)}
+        options = {"enable_unauthed_sync": None, "streaming": self._names.no_streaming}
+        taken = self._names.handler.__init__.__annotations__
+        given.update({name: value for name, value in options.items() if name in taken})
+        self._handler = self._names.handler(**given)
 
-    def request(self, body: bytes, headers: dict[str, str], query: dict[str, str], url: str) -> Any:  # noqa: ANN401
-        """Return a request in the SDK's own form."""
-        return self._request(
+    def is_async(self, function_id: str) -> bool:
+        """Whether a function is a coroutine function; False for one that the client does not have."""
+        function = self._functions.get(function_id)
+        return function is not None and function.is_handler_async
+
+    def has(self, function_id: str) -> bool:
+        """Whether the client has the function."""
+        return function_id in self._functions
+
+    def enter_sync(self, function_id: str, body: bytes, target: str | None) -> Any:  # noqa: ANN401 - the SDK's response
+        """Enter a sync function; `target` is the hashed id of the step that is called for."""
+        names = self._names
+        context, middleware = self._context(names.sync, body, target)
+        result = self._functions[function_id].call_sync(self._client, context, function_id, middleware)
+        return self._response(result)
+
+    async def enter_async(self, function_id: str, body: bytes, target: str | None) -> Any:  # noqa: ANN401 - as above
+        """Enter an async function."""
+        context, middleware = self._context(self._names.asynchronous, body, target)
+        result = await self._functions[function_id].call(self._client, context, function_id, middleware)
+        return self._response(result)
+
+    def _context(self, kind: _Kind, body: bytes, target: str | None) -> tuple[Any, Any]:
+        names, client = self._names, self._client
+        request = names.server_request.model_validate_json(body)
+        timings = [names.timings()] if names.timings is not None else []
+        middleware = names.middleware(client, None, *timings)
+        execution = kind.execution(names.memos(request.steps), middleware, request, target, *timings)
+        parts = {
+            "attempt": request.ctx.attempt,
+            "event": request.event,
+            "events": request.events,
+            "group": kind.group(),
+            "logger": client.logger,
+            "run_id": request.ctx.run_id,
+            "step": kind.step(client, execution, middleware, names.counter(), target),
+        }
+        for name in kind.more:
+            parts[name] = request.ctx.run_id
+        return kind.context(**parts), middleware
+
+    def _response(self, result: Any) -> Any:  # noqa: ANN401 - the SDK's own types
+        client = self._client
+        return self._names.response.from_call_result(
+            client.logger,
+            result,
+            client.env,
+            self._names.framework,
+            client._mode,  # noqa: SLF001 - this module is for that
+        )
+
+    def call_sync(self, body: bytes, headers: dict[str, str], query: dict[str, str], url: str) -> Any:  # noqa: ANN401
+        """Let the SDK's handler call a sync function; returns the SDK's own response."""
+        return self._handler.post_sync(self._request(body, headers, query, url))
+
+    async def call_async(self, body: bytes, headers: dict[str, str], query: dict[str, str], url: str) -> Any:  # noqa: ANN401
+        """Let the SDK's handler call an async function; returns the SDK's own response."""
+        return await self._handler.post(self._request(body, headers, query, url))
+
+    def sync(self, headers: dict[str, str], url: str) -> Any:  # noqa: ANN401 - the SDK's own types
+        """Let the app register itself; returns the SDK's own response."""
+        return self._handler.put_sync(self._request(b"", headers, {}, url))
+
+    def _request(self, body: bytes, headers: dict[str, str], query: dict[str, str], url: str) -> Any:  # noqa: ANN401
+        return self._names.request(
             body=body,
             headers=headers,
             public_path=None,
@@ -192,17 +280,71 @@ class Handler:
             serve_path=None,
         )
 
-    def call_sync(self, request: Any) -> Any:  # noqa: ANN401 - the SDK's own types
-        """Call a sync function; returns the SDK's own response."""
-        return self._handler.post_sync(request)
 
-    async def call_async(self, request: Any) -> Any:  # noqa: ANN401 - the SDK's own types
-        """Call an async function; returns the SDK's own response."""
-        return await self._handler.post(request)
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """The classes that a sync, or an async, function is entered with; `more` are fields that newer contexts have."""
 
-    def sync(self, request: Any) -> Any:  # noqa: ANN401 - the SDK's own types
-        """Let the app register itself; returns the SDK's own response."""
-        return self._handler.put_sync(request)
+    execution: Any
+    step: Any
+    group: Any
+    context: Any
+    more: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The private names that a handler needs, looked up once."""
+
+    handler: Any
+    request: Any
+    response: Any
+    framework: Any
+    no_streaming: Any
+    server_request: Any
+    memos: Any
+    counter: Any
+    middleware: Any
+    timings: Any
+    sync: _Kind
+    asynchronous: _Kind
+
+
+@lru_cache(maxsize=1)
+def _names() -> _Names:
+    comm, execution, step, server, middleware, net = (
+        importlib.import_module(f"inngest._internal.{name}")
+        for name in ("comm_lib", "execution_lib", "step_lib", "server_lib", "middleware_lib", "net")
+    )
+    public = importlib.import_module("inngest")
+    manager = middleware.MiddlewareManager.from_client
+
+    def kind(suffix: str) -> _Kind:
+        context = getattr(execution, f"Context{suffix}")
+        more = tuple(name for name in ("job_id", "request_id") if name in context.__dataclass_fields__)
+        return _Kind(
+            getattr(execution, f"ExecutionV0{suffix}"),
+            getattr(step, f"Step{suffix}"),
+            getattr(step, f"Group{suffix}"),
+            context,
+            more,
+        )
+
+    return _Names(
+        handler=comm.CommHandler,
+        request=comm.CommRequest,
+        response=comm.CommResponse,
+        framework=server.Framework.FLASK,
+        no_streaming=getattr(public, "Streaming", None) and public.Streaming.DISABLE,
+        server_request=server.ServerRequest,
+        memos=step.StepMemos.from_raw,
+        counter=step.StepIDCounter,
+        middleware=manager,
+        # Newer versions take the time of their parts.
+        timings=net.ServerTimings if "timings" in manager.__annotations__ else None,
+        sync=kind("Sync"),
+        asynchronous=kind(""),
+    )
 
 
 def http_clients(client: inngest.Inngest) -> tuple[httpx.AsyncClient, httpx.Client]:

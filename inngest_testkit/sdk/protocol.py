@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
+from inngest_testkit.runs.entries import TracedStep, step_key
+
 __all__ = [
     "DISCOVERY",
     "CallRequest",
@@ -72,24 +74,6 @@ class CallRequest:
     body: bytes
     now: datetime
     signing_key: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TracedStep:
-    """One step that a handler came to: its id as the user wrote it, and which use of that id it is (from 0).
-
-    `grouped`: inside `group.parallel`. `in_task`: in an asyncio task other than the handler's own.
-    """
-
-    id: str
-    occurrence: int = 0
-    grouped: bool = False
-    in_task: bool = False
-
-    @property
-    def key(self) -> str:
-        """The text whose hash is the step's id on the wire."""
-        return step_key(self.id, self.occurrence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +143,6 @@ class Operation:
     def is_race(self) -> bool:
         """Whether the step belongs to a parallel group in race mode."""
         return self.opts.get("parallelMode") == "race"
-
-
-def step_key(step: str, occurrence: int = 0) -> str:
-    """Return the text whose hash is a step's id: the id as written, `:n` appended for the use number n (from 0)."""
-    return f"{step}:{occurrence}" if occurrence else step
 
 
 def hash_step(key: str) -> str:

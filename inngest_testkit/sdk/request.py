@@ -5,10 +5,11 @@ Source: recordings/sdk README, "The call request", "Step ids and the stack", "Li
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
+from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING
 
 from inngest_testkit.sdk.limits import exceeds
@@ -19,10 +20,32 @@ if TYPE_CHECKING:
 
     from inngest_testkit.queue.base import Call
     from inngest_testkit.state.base import RunState
+    from inngest_testkit.values import Json
 
-__all__ = ["PreparedCall", "prepare"]
+__all__ = ["Memos", "PreparedCall", "hashed", "prepare"]
 
-_hash_step = lru_cache(maxsize=4096)(hash_step)
+#: The id of a step on the wire, by its key.
+hashed = lru_cache(maxsize=4096)(hash_step)
+
+
+class Memos:
+    """The memos of one run as its requests carry them; grows with the run, so that nothing is written twice."""
+
+    __slots__ = ("_count", "_ids", "_steps")
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._ids = self._steps = b""
+
+    def of(self, outputs: Mapping[str, Json]) -> tuple[bytes, bytes]:
+        """Return the ids of the steps that are done, in order of completion, and the memos by id; both as JSON."""
+        if len(outputs) > self._count:
+            for key in islice(outputs, self._count, None):
+                made, comma = b'"%b"' % hashed(key).encode(), b"," if self._count else b""
+                self._ids += comma + made
+                self._steps += b"%b%b:%b" % (comma, made, outputs[key].raw)
+                self._count += 1
+        return b"[%b]" % self._ids, b"{%b}" % self._steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,84 +56,68 @@ class PreparedCall:
     fetchable: Mapping[str, bytes]
 
 
+_CARRIED: Mapping[str, bytes] = {}
+
+
 def prepare(
     state: RunState,
     call: Call,
+    memos: Memos,
     *,
     target: str,
     attempt: int,
     max_attempts: int,
     item_id: str,
-    request_id: str,
     now: datetime,
     limit: int | None,
+    signing_key: str | None,
 ) -> PreparedCall:
     """Build the request of one call; `target` is the key of the step that is called, empty for none.
 
     A body over `limit` bytes carries no memos (and no events, if they are the large part), and says so.
     """
-    run = state.run
-    step_id = _hash_step(target) if target else DISCOVERY
-    ids = [_hash_step(key) for key in state.outputs]
-    memos = b",".join(b'"%b":%b' % (i.encode(), memo.raw) for i, memo in zip(ids, state.outputs.values(), strict=True))
-    event, steps = run.event.raw, b"{" + memos + b"}"
-    context = {
-        "attempt": attempt,
-        "disable_immediate_execution": not call.immediate,
-        "env": "",
-        "fn_id": run.workflow_id,
-        "generation_id": 1,
-        "job_id": item_id,
-        "max_attempts": max_attempts,
-        "qi_id": item_id,
-        "request_id": request_id,
-        "run_id": run.run_id,
+    run, version = state.run, state.request_version
+    step_id = hashed(target) if target else DISCOVERY
+    stack, steps = memos.of(state.outputs)
+    job = encode_basestring_ascii(item_id).encode()
+    context = _CONTEXT % (
+        attempt,
+        b"false" if call.immediate else b"true",
+        run.workflow_id.encode(),
+        job,
+        max_attempts,
+        job,
+        job,
+        run.run_id.encode(),
         # Of a call that targets no step, everything is known; a targeted one keeps the place where it was planned.
-        "stack": {"current": call.memos if target else len(ids), "stack": ids},
-        "step_id": DISCOVERY,
-    }
-    parts = _Parts(context, event, b"[" + event + b"]", steps, state.request_version)
-    body, fetchable = parts.fit(limit)
+        call.memos if target else len(state.outputs),
+        stack,
+    )
+    event, fetchable = run.event.raw, _CARRIED
+    body = _BODY % (context, b"false", event, b"[%b]" % event, steps, b"false", version)
+    if exceeds(len(body), limit):
+        fetchable = {"actions": steps, "batch": b"[%b]" % event}
+        body = _BODY % (context, b"true", event, b"[%b]" % event, b"{}", b"true", version)
+        if exceeds(len(body), limit):
+            body = _BODY % (context, b"true", event, b"[]", b"{}", b"true", version)
     headers = {
         "content-type": "application/json",
         "user-agent": "Inngest",
         "x-inngest-generation-id": "1",
         "x-inngest-job-id": item_id,
-        Header.REQUEST_VERSION.value: str(state.request_version),
+        _VERSION: str(version),
         "x-inngest-step-id": step_id,
-        "x-request-id": request_id,
+        "x-request-id": item_id,
         "x-run-id": run.run_id,
     }
-    return PreparedCall(CallRequest(run.function_id, step_id, run.run_id, attempt, headers, body, now), fetchable)
+    request = CallRequest(run.function_id, step_id, run.run_id, attempt, headers, body, now, signing_key)
+    return PreparedCall(request, fetchable)
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    context: Mapping[str, object]
-    event: bytes
-    events: bytes
-    steps: bytes
-    version: int
-
-    def body(self, events: bytes, steps: bytes, *, use_api: bool) -> bytes:
-        flag = b"true" if use_api else b"false"
-        context = json.dumps({**self.context, "use_api": use_api}, separators=(",", ":")).encode()
-        return b'{"ctx":%b,"defers":{},"event":%b,"events":%b,"steps":%b,"use_api":%b,"version":%d}' % (
-            context,
-            self.event,
-            events,
-            steps,
-            flag,
-            self.version,
-        )
-
-    def fit(self, limit: int | None) -> tuple[bytes, Mapping[str, bytes]]:
-        """Return the body, cut to the limit, and what was cut."""
-        body = self.body(self.events, self.steps, use_api=False)
-        if not exceeds(len(body), limit):
-            return body, {}
-        fetchable = {"actions": self.steps, "batch": self.events}
-        body = self.body(self.events, b"{}", use_api=True)
-        if not exceeds(len(body), limit):
-            return body, fetchable
-        return self.body(b"[]", b"{}", use_api=True), fetchable
+_VERSION = Header.REQUEST_VERSION.value
+_CONTEXT = (
+    b'{"attempt":%d,"disable_immediate_execution":%b,"env":"","fn_id":"%b","generation_id":1,"job_id":%b,'
+    b'"max_attempts":%d,"qi_id":%b,"request_id":%b,"run_id":"%b","stack":{"current":%d,"stack":%b},"step_id":"step",'
+    b'"use_api":'
+)
+_BODY = b'{"ctx":%b%b},"defers":{},"event":%b,"events":%b,"steps":%b,"use_api":%b,"version":%d}'

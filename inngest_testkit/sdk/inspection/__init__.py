@@ -1,24 +1,18 @@
 """What only a test kit sees of a handler: its entries compared, its parallel steps, its values before they are JSON."""
 
-from inngest_testkit.sdk.inspection.audit import TypeChange, type_changes
-from inngest_testkit.sdk.inspection.determinism import Disagreement, NondeterminismError, find_disagreement
+from inngest_testkit.sdk.inspection.audit import type_changes
+from inngest_testkit.sdk.inspection.determinism import Disagreement, find_disagreement
 from inngest_testkit.sdk.inspection.duplicates import Duplicate, find_collisions, find_duplicates
-from inngest_testkit.sdk.inspection.entries import Entry
-from inngest_testkit.sdk.inspection.findings import Finding, FindingKind, Inspector
+from inngest_testkit.sdk.inspection.findings import Inspector
 from inngest_testkit.sdk.inspection.gather import concurrent_steps, steps_in_tasks
 from inngest_testkit.sdk.inspection.warnings import NondeterminismWarning, ParallelStepsWarning
 
 __all__ = [
     "Disagreement",
     "Duplicate",
-    "Entry",
-    "Finding",
-    "FindingKind",
     "Inspector",
-    "NondeterminismError",
     "NondeterminismWarning",
     "ParallelStepsWarning",
-    "TypeChange",
     "concurrent_steps",
     "find_collisions",
     "find_disagreement",

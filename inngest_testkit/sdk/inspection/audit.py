@@ -8,28 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
 from math import copysign
 
-__all__ = ["TypeChange", "type_changes"]
+from inngest_testkit.runs.entries import TypeChange
+
+__all__ = ["type_changes"]
 
 _EXACT = 2**53
 #: From here on, a server writes whole numbers with an exponent, which Python reads as a float.
 _EXPONENT = 10**21
 _PLAIN = (str, int, float, bool, type(None))
-
-
-@dataclass(frozen=True, slots=True)
-class TypeChange:
-    """One change: `path` into the value as the step returned it, what was there `before` and what is `after`."""
-
-    path: str
-    before: str
-    after: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.before} becomes {self.after}"
 
 
 def type_changes(value: object, *, root: str = "output") -> tuple[TypeChange, ...]:

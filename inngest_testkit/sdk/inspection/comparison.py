@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from inngest_testkit.sdk.inspection.entries import Entry
-    from inngest_testkit.sdk.protocol import TracedStep
+    from inngest_testkit.runs.entries import Entry, TracedStep
 
 __all__ = ["side_by_side"]
 

@@ -20,16 +20,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from inngest_testkit.errors import TestkitError
 from inngest_testkit.sdk.inspection.comparison import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inngest_testkit.sdk.inspection.entries import Entry
-    from inngest_testkit.sdk.protocol import TracedStep
+    from inngest_testkit.runs.entries import Entry, TracedStep
 
-__all__ = ["Disagreement", "NondeterminismError", "find_disagreement", "supersedes"]
+__all__ = ["Disagreement", "find_disagreement", "supersedes"]
 
 _Kind = Literal["ids", "order", "missing", "extra"]
 
@@ -93,14 +91,6 @@ class Disagreement:
             f"{side_by_side(self.earlier, self.later, self.index, self.later_index, gap=gap)}\n"
             f"Step ids and their order must be the same at each entry. {_REMEDY[self.kind]}"
         )
-
-
-class NondeterminismError(TestkitError):
-    """A handler came to other steps than at an earlier entry of its run. Attributes: `run_id`, `disagreement`."""
-
-    def __init__(self, run_id: str, disagreement: Disagreement) -> None:
-        self.run_id, self.disagreement = run_id, disagreement
-        super().__init__(f"run {run_id}: {disagreement}")
 
 
 def find_disagreement(earlier: Entry, later: Entry) -> Disagreement | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from inngest_testkit.runs.entries import Finding
 from inngest_testkit.sdk.inspection.audit import type_changes
 from inngest_testkit.sdk.inspection.determinism import find_disagreement, supersedes
 from inngest_testkit.sdk.inspection.duplicates import find_collisions, find_duplicates
@@ -14,33 +14,14 @@ from inngest_testkit.sdk.protocol import hash_step
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from inngest_testkit.sdk.inspection.audit import TypeChange
+    from inngest_testkit.runs.entries import Entry, FindingKind, TracedStep, TypeChange
     from inngest_testkit.sdk.inspection.determinism import Disagreement
-    from inngest_testkit.sdk.inspection.entries import Entry
-    from inngest_testkit.sdk.protocol import Operation, TracedStep
+    from inngest_testkit.sdk.protocol import Operation
 
-__all__ = ["Finding", "FindingKind", "Inspector"]
-
-FindingKind = Literal["nondeterminism", "gather", "duplicate", "type-change"]
+__all__ = ["Inspector"]
 
 _SHOWN = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing found: its kind, what to tell the user, and the keys of the steps it is about.
-
-    `disagreement` comes with "nondeterminism", `changes` with "type-change".
-    """
-
-    kind: FindingKind
-    message: str
-    steps: tuple[str, ...]
-    disagreement: Disagreement | None = None
-    changes: tuple[TypeChange, ...] = ()
-
-    def __str__(self) -> str:
-        return self.message
+_RESULT, _OPERATIONS = 200, 206
 
 
 class Inspector:
@@ -58,6 +39,7 @@ class Inspector:
         self._answered: set[str] = set()
         self._reported: set[tuple[FindingKind, object]] = set()
         self._has_gathered = False
+        self._came_to: set[str] = set()
 
     def enter(self, entry: Entry, operations: Sequence[Operation], values: Mapping[str, object]) -> tuple[Finding, ...]:
         """Take an entry, the operations of its answer, and what steps returned in it by hashed id.
@@ -65,6 +47,11 @@ class Inspector:
         Return what was not found before: each kind once for a step (all uses of its id), "nondeterminism" and
         "gather" also once for a place in the trace.
         """
+        if self._is_next_step(entry, operations, values):
+            self._reference = entry
+            self._answered.update(entry.found)
+            return ()
+        self._came_to.update(step.key for step in entry.trace)
         found = (
             *self._gathered(entry),
             *self._disagreements(entry),
@@ -73,6 +60,27 @@ class Inspector:
         )
         self._answered.update(entry.found)
         return found
+
+    def _is_next_step(self, entry: Entry, operations: Sequence[Operation], values: Mapping[str, object]) -> bool:
+        """Whether the entry came one step further than the last, in sequence: there is nothing to find then.
+
+        What almost every entry is, told without looking at each step.
+        """
+        known = self._reference
+        if known is None or entry.target or self._has_gathered or len(operations) > 1:
+            return False
+        if known.status != _OPERATIONS or entry.status not in (_RESULT, _OPERATIONS):
+            return False
+        length, trace = len(known.trace), entry.trace
+        if len(trace) > length + 1 or trace[:length] != known.trace:
+            return False
+        if len(trace) == length + 1:
+            step = trace[length]
+            key = step.key
+            if step.grouped or step.in_task or key in self._came_to:
+                return False
+            self._came_to.add(key)
+        return not any(type_changes(value) for value in values.values())
 
     def _disagreements(self, entry: Entry) -> Iterator[Finding]:
         known = self._reference

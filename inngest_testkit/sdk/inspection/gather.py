@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from inngest_testkit.sdk.inspection.entries import Entry
-    from inngest_testkit.sdk.protocol import TracedStep
+    from inngest_testkit.runs.entries import Entry, TracedStep
 
 __all__ = ["concurrent_steps", "gather_message", "steps_in_tasks"]
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.drivers.base import Bridge, direct
 from inngest_testkit.sdk.private import Handler
-from inngest_testkit.sdk.protocol import CallResponse, Observation, Opcode
+from inngest_testkit.sdk.protocol import DISCOVERY, CallResponse, Observation, Opcode
 from inngest_testkit.sdk.signatures import signed_headers
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["InProcessTransport"]
 
+_log = logging.getLogger(__name__)
+
 #: Where the app says that it is; nothing is ever sent there.
 URL = "http://inngest-testkit.invalid/api/inngest"
 
@@ -29,7 +32,7 @@ _ASYNC_UNDER_TRIO = (
 
 
 class InProcessTransport:
-    """Calls the functions of one client through the SDK's own handler.
+    """Calls the functions of one client through the SDK itself.
 
     A sync function runs in the calling thread with no event loop around it, an async one where the bridge awaits it.
     """
@@ -39,44 +42,60 @@ class InProcessTransport:
     ) -> None:
         self._bridge = bridge
         self._handler = Handler(client, functions)
-        self._async = {name: fn.is_handler_async for fn in functions for name in (fn.id, fn.on_failure_fn_id) if name}
 
     async def call(self, request: CallRequest) -> CallResponse:
         """See `Transport.call`."""
-        headers = signed_headers(request)
-        query = {"fnId": request.function_id, "stepId": request.step_id}
-        native = self._handler.request(request.body, headers, query, URL)
-        if self._async.get(request.function_id):
-            response = await self._bridge(self._call_async(native, request.function_id))
-        else:
-            response = self._handler.call_sync(native)
-        return _read(response)
+        if self._handler.is_async(request.function_id):
+            response: CallResponse = await self._bridge(self._call_async(request))
+            return response
+        try:
+            if _is_plain(request) and self._handler.has(request.function_id):
+                return _read(self._handler.enter_sync(request.function_id, request.body, _target(request)))
+            return _read(self._handler.call_sync(*_parts(request)))
+        except Exception:  # noqa: BLE001 - as a web framework does
+            return _server_error()
 
-    async def _call_async(self, native: Any, name: str) -> Any:  # noqa: ANN401 - the SDK's own types
+    async def _call_async(self, request: CallRequest) -> CallResponse:
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return _TrioResponse(_ASYNC_UNDER_TRIO.format(name=name))
-        return await self._handler.call_async(native)
+            return CallResponse(unreachable=_ASYNC_UNDER_TRIO.format(name=request.function_id))
+        try:
+            if _is_plain(request):
+                return _read(await self._handler.enter_async(request.function_id, request.body, _target(request)))
+            return _read(await self._handler.call_async(*_parts(request)))
+        except (Exception, BaseExceptionGroup):  # noqa: BLE001 - as a web framework does
+            # A task group wraps the SDK's own interrupts, which then escape from its handler.
+            return _server_error()
 
     async def sync(self, headers: Mapping[str, str]) -> CallResponse:
         """Let the app register itself."""
-        return _read(self._handler.sync(self._handler.request(b"", dict(headers), {}, URL)))
+        return _read(self._handler.sync(dict(headers), URL))
 
     async def close(self) -> None:
         """Nothing is open."""
 
 
-class _TrioResponse:
-    """What stands for the SDK's answer where it cannot run."""
+def _is_plain(request: CallRequest) -> bool:
+    """Whether the request carries all that the function needs, and is not signed."""
+    return request.signing_key is None and b'"use_api":true' not in request.body[-40:]
 
-    def __init__(self, message: str) -> None:
-        self.message = message
+
+def _target(request: CallRequest) -> str | None:
+    return None if request.step_id == DISCOVERY else request.step_id
+
+
+def _parts(request: CallRequest) -> tuple[bytes, dict[str, str], dict[str, str], str]:
+    return request.body, signed_headers(request), {"fnId": request.function_id, "stepId": request.step_id}, URL
+
+
+def _server_error() -> CallResponse:
+    """Return what a web framework answers when the SDK's handler itself raises; the log has the error."""
+    _log.exception("the SDK's handler raised")
+    return CallResponse(status=500, headers={"content-type": "text/plain"}, body=b"Internal Server Error")
 
 
 def _read(response: Any) -> CallResponse:  # noqa: ANN401 - the SDK's own type
-    if isinstance(response, _TrioResponse):
-        return CallResponse(unreachable=response.message)
     body = response.body_bytes()
     if isinstance(body, Exception):
         return CallResponse(unreachable=f"the app's answer cannot be written as JSON: {body}")

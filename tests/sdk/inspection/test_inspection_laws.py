@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from inngest_testkit.sdk.inspection import Inspector, find_disagreement
-from inngest_testkit.sdk.protocol import TracedStep
+from inngest_testkit.runs.entries import TracedStep
 
 from .model import Play, programs
 

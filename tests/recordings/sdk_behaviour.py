@@ -1,0 +1,204 @@
+"""What a recording of the SDK and a replay of it are compared by, and how a recording says it.
+
+Both have the same parts. What a recording says of a value is a pattern (see `sdk_values`), a replay has the value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from .sdk_recording import SdkRecording
+
+_MOMENT = re.compile(r"@(ms|iso):([+-][\d.]+)")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call to the app; `at` and `took` in seconds, `run` as the recording or the engine names it."""
+
+    at: float
+    took: float
+    run: str
+    function: str
+    step: str
+    attempt: int
+    headers: Mapping[str, str]
+    body: Mapping[str, Any]
+    status: int
+    answer: Any
+    answer_headers: Mapping[str, str]
+
+    @property
+    def memos(self) -> int:
+        """How many steps were done when the call was asked for."""
+        return self.body["ctx"]["stack"]["current"]
+
+    def with_context(self, **fields: Any) -> Self:
+        return replace(self, body={**self.body, "ctx": {**self.body["ctx"], **fields}})
+
+
+@dataclass(frozen=True)
+class Received:
+    """One event that the server received, and the runs that it started."""
+
+    at: float
+    event: Mapping[str, Any]
+    runs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run. The moments are in seconds; None where there was none."""
+
+    run: str
+    function: str
+    status: str
+    output: Any
+    trigger: Mapping[str, Any]
+    queued: float | None
+    started: float | None
+    ended: float | None
+
+
+@dataclass(frozen=True)
+class SdkBehaviour:
+    """All that is compared. `calls` are in order; `own` are the events that the server itself sends."""
+
+    calls: tuple[Call, ...] = ()
+    own: tuple[Received, ...] = ()
+    received: tuple[Received, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    #: Of each request: its status, and how many events it gave an id.
+    replies: tuple[tuple[int, int], ...] = ()
+    #: Whether the order of the calls is compared.
+    ordered: bool = True
+    #: How many calls were not recorded, and after how many of those that were.
+    left_out: int = 0
+    left_out_after: int = 0
+
+    def change(self, **parts: Any) -> Self:
+        return replace(self, **parts)
+
+    def change_calls(self, change: Callable[[Call], Call | None]) -> Self:
+        """Replace calls; those for which there is None are dropped. Some must change."""
+        calls = tuple(changed for call in self.calls if (changed := change(call)) is not None)
+        assert calls != self.calls
+        return replace(self, calls=calls)
+
+    def change_outcomes(self, change: Callable[[Outcome], Outcome]) -> Self:
+        outcomes = tuple(change(outcome) for outcome in self.outcomes)
+        assert outcomes != self.outcomes
+        return replace(self, outcomes=outcomes)
+
+    def change_own(self, change: Callable[[Received], Received | None]) -> Self:
+        """Replace events of the server; those for which there is None are dropped. Some must change."""
+        own = tuple(changed for event in self.own if (changed := change(event)) is not None)
+        assert own != self.own
+        return replace(self, own=own)
+
+    def moved(self, seconds: float, *, after: float, runs: Iterable[str] = ()) -> Self:
+        """Move in time what came after a moment, of some runs or of all."""
+        wanted = set(runs) or {outcome.run for outcome in self.outcomes}
+
+        def later(moment: float | None) -> float | None:
+            return moment if moment is None or moment <= after else moment + seconds
+
+        def moments(value: Any) -> Any:
+            return change_moments(value, lambda moment: later(moment) or moment)
+
+        calls = [replace(c, at=later(c.at), body=moments(c.body)) if c.run in wanted else c for c in self.calls]
+        outcomes = [
+            replace(o, started=later(o.started), ended=later(o.ended)) if o.run in wanted else o for o in self.outcomes
+        ]
+        own = [
+            replace(e, at=later(e.at), event=moments(e.event)) if e.event["data"].get("run_id") in wanted else e
+            for e in self.own
+        ]
+        assert calls != list(self.calls)
+        return replace(
+            self, calls=tuple(sorted(calls, key=lambda call: call.at)), outcomes=tuple(outcomes), own=tuple(own)
+        )
+
+
+def change_moments(value: Any, change: Callable[[float], float]) -> Any:
+    """Replace every moment in a pattern."""
+    if isinstance(value, dict):
+        return {key: change_moments(inner, change) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [change_moments(inner, change) for inner in value]
+    if isinstance(value, str):
+        return _MOMENT.sub(lambda found: _moment(found[1], change(_seconds(found[1], found[2]))), value)
+    return value
+
+
+def _moment(kind: str, seconds: float) -> str:
+    return f"@ms:{round(seconds * 1000):+}" if kind == "ms" else f"@iso:{seconds:+.3f}"
+
+
+def _seconds(kind: str, number: str) -> float:
+    return float(number) / 1000 if kind == "ms" else float(number)
+
+
+# -- what a recording says
+
+
+def recorded(recording: SdkRecording) -> SdkBehaviour:
+    """Read what a recording says."""
+    kept = [request for request in recording.requests if "body" in request]
+    gap = next((n for n, request in enumerate(recording.requests) if "left_out" in request), 0)
+    return SdkBehaviour(
+        calls=tuple(_call(request) for request in kept),
+        own=tuple(_received(event) for event in recording.events),
+        received=tuple(_received(event) for event in recording.received_events),
+        outcomes=tuple(_outcome(run) for run in recording.runs),
+        replies=tuple((reply["status"], len(reply["body"]["ids"])) for reply in recording.sends),
+        ordered=recording.has_one_order,
+        left_out=recording.left_out,
+        left_out_after=gap,
+    )
+
+
+def _call(request: Mapping[str, Any]) -> Call:
+    answer = request["response"]
+    return Call(
+        at=request["at_s"],
+        took=request["took_s"],
+        run=request["run"],
+        function=request["fn_id"],
+        step=request["step_id"],
+        attempt=request["attempt"],
+        headers={key: value for key, value in request["headers"].items() if key not in NOT_PROTOCOL},
+        body=request["body"],
+        status=answer["status"],
+        answer=answer.get("body"),
+        answer_headers=answer["headers"],
+    )
+
+
+#: Headers that an HTTP client adds.
+NOT_PROTOCOL = {"accept-encoding"}
+
+
+def _received(event: Mapping[str, Any]) -> Received:
+    return Received(_at(event["received"]) or 0.0, event["event"], tuple(event["runs"]))
+
+
+def _outcome(run: Mapping[str, Any]) -> Outcome:
+    return Outcome(
+        run=run["run"],
+        function=run["function"],
+        status=run["status"],
+        output=run["output"],
+        trigger=run["trigger"],
+        queued=_at(run["queued"]),
+        started=_at(run["started"]),
+        ended=_at(run["ended"]),
+    )
+
+
+def _at(text: str | None) -> float | None:
+    return None if text is None else float(text.removeprefix("@iso:"))

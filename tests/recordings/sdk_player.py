@@ -1,0 +1,254 @@
+"""Plays a recording of the SDK on an engine, in this process and on virtual time, and says what it did."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import inngest
+
+from inngest_testkit import Engine, FlowControlWarning, HistoryKind, NotFoundError, TriggerExpressionWarning
+from inngest_testkit.sdk.protocol import CallResponse
+from inngest_testkit.sdk.transports import in_process
+
+from .behaviour import START
+from .sdk_behaviour import Call, Outcome, Received, SdkBehaviour
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from inngest_testkit import Run
+    from inngest_testkit.sdk.protocol import CallRequest
+
+    from .sdk_recording import SdkRecording
+
+#: Seconds that are watched after the last thing that was recorded, so that what comes later than it should is seen.
+_WATCHED = 3.0
+_DEFINED_LATER = ("to_minute_s",)
+
+
+def play(recording: SdkRecording) -> SdkBehaviour:
+    """Serve a recording's functions, play its script on the fake clock, and watch."""
+    with Engine(
+        start=start_of(recording), retry_interval=recording.retry_interval, nondeterminism="ignore"
+    ) as engine, _warnings():
+        return _Player(recording, engine).play()
+
+
+def start_of(recording: SdkRecording) -> datetime:
+    """Return the virtual moment from which a script counts."""
+    to_minute = [item["to_minute_s"] for item in recording.script if "to_minute_s" in item]
+    return START + timedelta(minutes=1) - timedelta(seconds=to_minute[0]) if to_minute else START
+
+
+@contextmanager
+def _warnings() -> Iterator[None]:
+    """Let what the recordings do on purpose warn; flow control that is not enforced is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FlowControlWarning)
+        warnings.simplefilter("ignore", TriggerExpressionWarning)
+        yield
+
+
+@dataclass
+class _Player:
+    recording: SdkRecording
+    engine: Engine
+    start: datetime = field(init=False)
+    #: What was called, when, and what came back.
+    calls: list[tuple[datetime, CallRequest, CallResponse]] = field(default_factory=list)
+    #: What answers instead of the SDK, and how often (None: until it is taken away).
+    instead: CallResponse | None = None
+    times: int | None = None
+    #: Seconds that the code of the call under way has slept.
+    slept: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.start = self.engine.now
+        self.module = self.recording.load()
+        self.clients: dict[str, inngest.Inngest] = {}
+
+    def play(self) -> SdkBehaviour:
+        transport = type("Noting", (in_process.InProcessTransport,), {"call": _noting(self)})
+        with (
+            mock.patch.object(in_process, "InProcessTransport", transport),
+            mock.patch.object(asyncio, "sleep", partial(_sleep_async, self, asyncio.sleep)),
+            mock.patch.object(time, "sleep", partial(_sleep_sync, self)),
+        ):
+            self._serve(self.recording.app, self.recording.factory)
+            for app, factory in getattr(self.module, "OTHER", {}).items():
+                self._serve(app, factory)
+            replies = self._play_script()
+            self._advance_to(self._end())
+        return self._behaviour(replies)
+
+    def _serve(self, app: str, factory: str) -> None:
+        make = getattr(self.module, "CLIENT", inngest.Inngest)
+        client = self.clients.setdefault(app, make(app_id=app, is_production=False))
+        self.engine.serve(client, getattr(self.module, factory)(client))
+
+    # -- the script
+
+    def _play_script(self) -> list[tuple[int, int]]:
+        replies = []
+        for item in self.recording.script:
+            if "to_minute_s" in item:
+                continue
+            self._advance_to(item["at_s"])
+            if "send" in item:
+                replies.append((200, len(self.engine.send(_padded(item["send"])).ids)))
+            elif "http" in item:
+                self._http(item["http"])
+            else:
+                getattr(self, f"_{item['do']}")(item)
+        return replies
+
+    def _resync(self, item: Mapping[str, Any]) -> None:
+        self._serve(self.recording.app, item["with"])
+
+    def _app_reply(self, item: Mapping[str, Any]) -> None:
+        self.instead = CallResponse(item["status"], item["headers"], item["body"].encode())
+        self.times = item.get("times")
+
+    def _app_ok(self, item: Mapping[str, Any]) -> None:
+        self.instead = None
+
+    def _http(self, request: Mapping[str, Any]) -> None:
+        """Cancel a run; the reply is compared where there is HTTP."""
+        assert request["method"] == "DELETE"
+        run_id = request["path"].removeprefix("/v1/runs/")
+        if run_id == "{run0}":
+            self.engine.cancel(self.engine.runs()[0])
+            return
+        try:
+            self.engine.cancel(run_id)
+        except NotFoundError:
+            return
+        raise AssertionError(f"there is a run {run_id}")
+
+    def _end(self) -> float:
+        moments = [call["at_s"] + call["took_s"] for call in self.recording.requests if "at_s" in call]
+        moments += [float(event["received"].removeprefix("@iso:")) for event in self.recording.events]
+        return max([*moments, *(item.get("at_s", 0) for item in self.recording.script)]) + _WATCHED
+
+    def _advance_to(self, seconds: float) -> None:
+        self.engine.advance(self.start + timedelta(milliseconds=round(seconds * 1000)) - self.engine.now)
+
+    # -- calls
+
+    def replacement(self) -> CallResponse | None:
+        if self.instead is None or self.times == 0:
+            return None
+        if self.times is not None:
+            self.times -= 1
+        return self.instead
+
+    # -- what happened
+
+    def _behaviour(self, replies: Iterable[tuple[int, int]]) -> SdkBehaviour:
+        events = self._events()
+        return SdkBehaviour(
+            calls=tuple(self._call(*call) for call in self.calls),
+            own=tuple(event for event in events if event.event["name"].startswith("inngest/")),
+            received=tuple(event for event in events if not event.event["name"].startswith("inngest/")),
+            outcomes=tuple(self._outcome(run) for run in self.engine.runs()),
+            replies=tuple(replies),
+        )
+
+    def _call(self, at: datetime, request: CallRequest, response: CallResponse) -> Call:
+        return Call(
+            at=self._seconds(at),
+            took=0.0 if response.takes is None else response.takes.total_seconds(),
+            run=request.run_id,
+            function=request.function_id,
+            step=request.step_id,
+            attempt=request.attempt,
+            headers=request.headers,
+            body=json.loads(request.body),
+            status=response.status,
+            answer=_read(response.body),
+            answer_headers=response.headers,
+        )
+
+    def _events(self) -> list[Received]:
+        """Return every event with when it came; a run belongs to the first event of its id."""
+        starts: dict[str, list[str]] = {}
+        for run in self.engine.runs():
+            starts.setdefault(run.events[0].id or "", []).append(run.id)
+        moments = [entry.at for entry in self.engine.history if entry.kind is HistoryKind.EVENT_RECEIVED]
+        return [
+            Received(
+                self._seconds(at),
+                {**event.to_dict(), "v": event.v},
+                tuple(starts.pop(event.id or "", ())),
+            )
+            for at, event in zip(moments, self.engine.events(), strict=True)
+        ]
+
+    def _outcome(self, run: Run) -> Outcome:
+        event = run.events[0]
+        started = next((entry.at for entry in run.history if entry.kind is HistoryKind.RUN_STARTED), None)
+        return Outcome(
+            run=run.id,
+            function=run.function_id,
+            status=run.status.value,
+            output=run.output,
+            trigger=event.to_dict(),
+            queued=self._seconds(run.started_at),
+            started=None if started is None else self._seconds(started),
+            ended=None if run.ended_at is None else self._seconds(run.ended_at),
+        )
+
+    def _seconds(self, moment: datetime) -> float:
+        return (moment - self.start).total_seconds()
+
+
+def _noting(player: _Player) -> Any:
+    async def call(transport: in_process.InProcessTransport, request: CallRequest) -> CallResponse:
+        player.slept = 0.0
+        response = player.replacement()
+        if response is None:
+            response = await super(type(transport), transport).call(request)
+        if player.slept:
+            response = replace(response, takes=timedelta(seconds=player.slept))
+        player.calls.append((player.engine.now, request, response))
+        return response
+
+    return call
+
+
+async def _sleep_async(player: _Player, real: Any, seconds: float, result: Any = None) -> Any:
+    player.slept += seconds
+    return await real(0, result)
+
+
+def _sleep_sync(player: _Player, seconds: float) -> None:
+    player.slept += seconds
+
+
+def _read(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body.decode()
+
+
+def _padded(value: Any) -> Any:
+    """Write out the long texts of a script."""
+    if isinstance(value, dict):
+        return {key: _padded(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_padded(inner) for inner in value]
+    if isinstance(value, str) and value.startswith("{pad:"):
+        return "x" * int(value[5:-1])
+    return value
