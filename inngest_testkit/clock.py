@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,7 +13,7 @@ from inngest_testkit.errors import SetupError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["DEFAULT_START", "Clock", "FakeClock", "WallClock", "as_utc", "epoch_ms", "later"]
+__all__ = ["DEFAULT_START", "Clock", "FakeClock", "WallClock", "as_utc", "epoch_ms", "later", "unfrozen_now"]
 
 #: Where a fake clock starts unless told otherwise.
 DEFAULT_START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -99,6 +100,13 @@ def as_utc(moment: datetime | str) -> datetime:
     if moment.tzinfo is None:
         raise SetupError(f"{moment.isoformat()} has no time zone: add tzinfo=UTC, or a 'Z' at the end of the text")
     return moment.astimezone(UTC)
+
+
+def unfrozen_now() -> datetime:
+    """Return the machine's time, also where time-machine lets the standard library tell another."""
+    time_machine = sys.modules.get("time_machine")
+    now: datetime = (datetime if time_machine is None else time_machine.escape_hatch.datetime.datetime).now(UTC)
+    return now
 
 
 def later(moment: datetime, span: timedelta) -> datetime:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from inngest_testkit.errors import EventError, NotJsonError
@@ -75,15 +75,21 @@ class Event:
 
         Raises `EventError` with the path of what JSON cannot hold.
         """
-        for part in ("name", "id", "v"):
-            _check_text(self.name, part, getattr(self, part) or "")
-        if self.ts is not None and abs(self.ts) >= 2**63:
-            raise _wrong(self.name, "ts", "within 64 bits", self.ts)
-        return replace(self, data=_plain(self.name, "data", self.data), user=_plain(self.name, "user", self.user))
+        return self._plain(id=self.id, ts=self.ts)
+
+    def _plain(self, *, id: str | None, ts: int | None) -> Event:  # noqa: A002 - the field's name
+        name = self.name
+        for part, text in (("name", name), ("id", id), ("v", self.v)):
+            if text is not None and not text.isascii():
+                _check_text(name, part, text)
+        if ts is not None and abs(ts) >= 2**63:
+            raise _wrong(name, "ts", "within 64 bits", ts)
+        data, user = _plain(name, "data", self.data), _plain(name, "user", self.user)
+        return Event(name, data, user=user, id=id, ts=ts, v=self.v)
 
     def received(self, *, id: str, ts: int) -> Event:  # noqa: A002 - the field's name
         """Return the event as the engine keeps it: plain, with `id` and `ts` filled in if absent."""
-        return replace(self.plain(), id=self.id or id, ts=ts if self.ts is None else self.ts)
+        return self._plain(id=self.id or id, ts=ts if self.ts is None else self.ts)
 
     def to_dict(self) -> dict[str, JsonValue]:
         """Return what steps and expressions see: data, id, name, ts and user always, `v` only when not empty."""

@@ -6,8 +6,6 @@ import random
 import uuid
 from typing import TYPE_CHECKING
 
-from ulid import ULID
-
 from inngest_testkit.clock import epoch_ms
 
 if TYPE_CHECKING:
@@ -17,6 +15,13 @@ __all__ = ["Ids", "workflow_uuid"]
 
 _RANDOM_BITS = 80
 _LIMIT = 1 << _RANDOM_BITS
+# Source: the ULID specification, Crockford's base 32; two digits at a time.
+_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
+
+
+def _base32(number: int, pairs: int) -> str:
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(10 * (pairs - 1), -1, -10)])
 
 
 class Ids:
@@ -41,7 +46,7 @@ class Ids:
         else:
             # The top bit stays clear, so that a millisecond has room for 2**79 more.
             self._last_ms, self._last_random = ms, self.random.getrandbits(_RANDOM_BITS - 1)
-        return str(ULID.from_int(ms << _RANDOM_BITS | self._last_random))
+        return _base32(ms, 5) + _base32(self._last_random, 8)
 
     def uuid(self) -> uuid.UUID:
         """Return the next random UUID (version 4)."""

@@ -1,12 +1,14 @@
 """What belongs to one call of user code in this process: its time, what it sends, what it came to.
 
 The code that asks (the SDK's clock, its HTTP client) runs deep inside an SDK, so the call is found in a context
-variable, or, in a thread that did not inherit the context, as the one call that is under way.
+variable, or, in a thread that did not inherit the context (a thread pool's, or that of a server in this process), as
+the one call that is under way.
 """
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -35,6 +37,9 @@ class CallScope:
     fetchable: Mapping[str, bytes] = field(default_factory=dict)
     #: The asyncio task in which an async handler runs.
     task: asyncio.Task[object] | None = None
+    #: Whether the app tells the time by a clock of its own, even where it runs in this process.
+    own_clock: bool = False
+    thread: int = field(default_factory=threading.get_ident)
 
 
 _current: ContextVar[CallScope | None] = ContextVar("inngest_testkit_call", default=None)
@@ -66,7 +71,9 @@ def current_call() -> CallScope | None:
     if scope is not None:
         # A task that a handler left behind still has the context of a call that is over.
         return scope if scope in _under_way else None
-    return next(reversed(_under_way), None) if not _has_loop() else None
+    scope = next(reversed(_under_way), None)
+    # A loop in the call's own thread runs other tasks as well; in another thread it is that of a server.
+    return None if scope is not None and scope.thread == threading.get_ident() and _has_loop() else scope
 
 
 def _has_loop() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -57,9 +58,14 @@ class AsyncEngine(Surface):
 
     def _open(self) -> None:
         self._lock = anyio.Lock()
+        #: The thread of the call that is worked.
+        self._thread: int | None = None
         self._core.serving.take, self._core.serving.take_async = self._core.keep, self._take_async
 
     async def _take_async(self, events: Sequence[Event]) -> Sequence[str]:
+        # An app in a thread of its own sends: its loop cannot wait for the engine's.
+        if self._thread not in {None, threading.get_ident()}:
+            return self._core.keep(events)
         return await self._call(self._core.take(events))
 
     async def _call(self, work: Coroutine[Any, Any, T]) -> T:
@@ -74,13 +80,13 @@ class AsyncEngine(Surface):
             raise
         if self._core.has_kept:
             work = self._core.after_kept(work)
-        current = _Work(self)
+        self._thread, current = threading.get_ident(), _Work(self)
         token = _around.set((*around, current))
         try:
             with self._core.frozen or nullcontext():
                 result = await work
         finally:
-            current.of = None
+            self._thread = current.of = None
             _around.reset(token)
             self._lock.release()
         self._core.emit_warnings()

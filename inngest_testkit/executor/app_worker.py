@@ -12,10 +12,19 @@ from inngest_testkit.clock import later
 from inngest_testkit.drivers.base import StepRequest, StepResponse
 from inngest_testkit.errors import NotJsonError
 from inngest_testkit.executor.operations import Group, awaited, end_of
-from inngest_testkit.lifecycle.steps import NOTHING, StepEnd, discovery_token
+from inngest_testkit.lifecycle.steps import NOTHING, StepEnd, discovery_token, step_token
 from inngest_testkit.queue.base import Call, ItemKind
 from inngest_testkit.runs.model import HistoryKind
-from inngest_testkit.sdk.answer import Failure, Operations, Result, error_info, overflow, read, server_failure
+from inngest_testkit.sdk.answer import (
+    Failure,
+    Operations,
+    Result,
+    error_info,
+    kept_error,
+    overflow,
+    read,
+    server_failure,
+)
 from inngest_testkit.sdk.limits import exceeds
 from inngest_testkit.sdk.protocol import Opcode
 from inngest_testkit.sdk.request import Memos, prepare
@@ -87,7 +96,8 @@ class AppWorker:
         # Whoever queued the item may have been lost before it counted it.
         await self._state.schedule(item.run_id, item.token)
         call = item.call or _CALL
-        if item.step in state.outputs or (once and not item.step and len(state.outputs) > call.memos):
+        found = item.step in state.outputs if _is_targeted(item) else once and len(state.outputs) > call.memos
+        if found:
             # A worker that was thought lost has kept what this was to find out.
             await self._advance(item)
         elif item.kind is ItemKind.SLEEP:
@@ -110,7 +120,7 @@ class AppWorker:
         if broken is not None:
             await self._fail(item, broken, once=once)
             return
-        mock = self._drivers.mocks.find(item.function_id, item.step) if item.step else None
+        mock = self._drivers.mocks.find(item.function_id, item.step) if _is_targeted(item) else None
         operation = None if item.call is None else item.call.operation
         if operation is not None or (mock is not None and not mock.passes_through):
             response = await self._answer_step(item, state, mock)
@@ -136,8 +146,9 @@ class AppWorker:
 
     def _overflow(self, item: QueueItem, state: RunState) -> Failure | None:
         # A group may go beyond the limit: only the call after it is refused.
-        if self._limits.steps is not None and not item.step and len(state.outputs) >= self._limits.steps:
-            return overflow(self._limits.steps)
+        steps = self._limits.steps
+        if steps is not None and not _is_targeted(item) and len(state.outputs) >= steps:
+            return overflow(steps)
         if exceeds(state.size, self._limits.state):
             text = f"The function run exceeded the state size limit of {self._limits.state} bytes."
             return server_failure("InngestErrStateOverflowed", text, retryable=False)
@@ -145,7 +156,7 @@ class AppWorker:
 
     async def _call(self, item: QueueItem, state: RunState, plan: AppPlan) -> Called:
         call = item.call or _CALL
-        if call.immediate and not item.step and self._drivers.mocks.concern(item.function_id):
+        if call.immediate and not _is_targeted(item) and self._drivers.mocks.concern(item.function_id):
             # Planned first, a step that is mocked is never run.
             call = replace(call, immediate=False)
         memos = self._memos.get(item.run_id)
@@ -155,7 +166,7 @@ class AppWorker:
             state,
             call,
             memos,
-            target=item.step,
+            target=item.step if _is_targeted(item) else None,
             attempt=item.attempt,
             max_attempts=plan.function.max_attempts,
             item_id=item.id,
@@ -304,11 +315,13 @@ class AppWorker:
             await self._state.save_request_version(item.run_id, answer.version)
         several = len(answer.operations) > 1
         call = item.call or _CALL
+        # Found by a call that had to plan because a sleep ended the group before, a group is not marked as one.
+        unmarked = not call.immediate and not _is_targeted(item)
         group = Group(
             item=item,
             state=state,
             plan=plan,
-            immediate=not several,
+            immediate=unmarked or not several,
             mocked=lambda key: self._is_mocked(item.function_id, key),
             clock=called.response.clock,
             once=once,
@@ -347,10 +360,14 @@ class AppWorker:
             if not last:
                 await self._retry_step(item, operation.key, error_info(error), None, once=once)
                 return True
-            kept = {key: error[key] for key in ("message", "name", "stack") if error.get(key) is not None}
-            end = StepEnd.of_error(kept, error_info(error))
+            end = StepEnd.of_error(kept_error(error, no_retry=no_retry), error_info(error))
         await self._steps.keep(item.run_id, operation.key, end, attempt=item.attempt, once=once)
         return False
+
+
+def _is_targeted(item: QueueItem) -> bool:
+    """Whether the item is about one step, whose key may be empty."""
+    return item.token == step_token(item.step)
 
 
 async def _nothing_real() -> StepResponse:

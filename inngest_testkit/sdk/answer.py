@@ -28,7 +28,7 @@ __all__ = [
     "Operations",
     "Result",
     "error_info",
-    "failed_step",
+    "kept_error",
     "overflow",
     "read",
     "server_failure",
@@ -121,10 +121,10 @@ def error_info(error: Mapping[str, Any]) -> ErrorInfo:
     return ErrorInfo(name, message, stack, place_of(stack))
 
 
-def failed_step(error: Mapping[str, Any]) -> Json:
-    """Return the memo of a step that failed for good."""
+def kept_error(error: Mapping[str, Any], *, no_retry: bool) -> Mapping[str, Any]:
+    """Return what the memo of a step that failed for good keeps of its error; `no_retry`: the answer says so."""
     kept = {key: error[key] for key in ("message", "name", "stack") if error.get(key) is not None}
-    return Json(json.dumps({"error": kept}, ensure_ascii=False).encode(errors="replace"))
+    return {**kept, "noRetry": True} if no_retry else kept
 
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\S+)')
@@ -227,7 +227,8 @@ def _operation(given: object) -> Operation | Failure:
     op = _OPCODES.get(given.get("op"))
     if op is None:
         return server_failure("Error", f"unknown opcode: {given.get('op')!r} of step {given.get('displayName')!r}")
-    display = given.get("displayName") or given["id"]
+    # An id may be empty.
+    display = given["displayName"] if isinstance(given.get("displayName"), str) else given["id"]
     opts, error = given.get("opts"), given.get("error")
     return Operation(
         op=op,
@@ -244,8 +245,10 @@ def _operation(given: object) -> Operation | Failure:
 def _key(given: Mapping[str, Any], display: str) -> str:
     """Return the text whose hash is the operation's id; the id itself when it is the hash of nothing that is known."""
     userland = given.get("userland")
-    index = userland.get("index") if isinstance(userland, dict) else None
-    key = step_key(userland.get("id") or display, index or 0) if isinstance(userland, dict) else display
+    key = display
+    if isinstance(userland, dict):
+        written = userland.get("id")
+        key = step_key(written if isinstance(written, str) else display, userland.get("index") or 0)
     return key if hashed(key) == given["id"] else given["id"]
 
 
@@ -266,7 +269,11 @@ def _retry_after(response: CallResponse) -> timedelta | datetime | None:
             moment = parsedate_to_datetime(text)
         except ValueError:
             return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if response.clock is None:
+        return moment
+    # By a clock of its own, an app's moments are spans, of whole seconds as those of its sleeps.
+    return timedelta(seconds=round((moment - response.clock).total_seconds()))
 
 
 def _json_or_text(body: bytes) -> Json:

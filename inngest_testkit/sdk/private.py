@@ -142,7 +142,7 @@ class _NowOnly:
     def now() -> datetime:
         """Return the engine's time inside a call; aware, so that the machine's time zone does not matter."""
         scope = current_call()
-        return datetime.now(UTC) if scope is None else scope.now
+        return datetime.now(UTC) if scope is None or scope.own_clock else scope.now
 
 
 def _watch_handlers(execution: Any) -> None:  # noqa: ANN401 - a class of the SDK
@@ -198,6 +198,7 @@ class Handler:
         check_sdk()
         self._client = client
         self._functions = {name: fn for fn in functions for name in (fn.id, fn.on_failure_fn_id) if name}
+        self._async = {name: fn.is_handler_async for name, fn in self._functions.items()}
         self._names = _names()
         given = {"client": client, "framework": self._names.framework, "functions": list(functions)}
         options = {"enable_unauthed_sync": None, "streaming": self._names.no_streaming}
@@ -207,8 +208,7 @@ class Handler:
 
     def is_async(self, function_id: str) -> bool:
         """Whether a function is a coroutine function; False for one that the client does not have."""
-        function = self._functions.get(function_id)
-        return function is not None and function.is_handler_async
+        return self._async.get(function_id, False)
 
     def has(self, function_id: str) -> bool:
         """Whether the client has the function."""

@@ -64,7 +64,7 @@ def prepare(
     call: Call,
     memos: Memos,
     *,
-    target: str,
+    target: str | None,
     attempt: int,
     max_attempts: int,
     item_id: str,
@@ -72,25 +72,26 @@ def prepare(
     limit: int | None,
     signing_key: str | None,
 ) -> PreparedCall:
-    """Build the request of one call; `target` is the key of the step that is called, empty for none.
+    """Build the request of one call; `target` is the key of the step that is called, if any.
 
     A body over `limit` bytes carries no memos (and no events, if they are the large part), and says so.
     """
     run, version = state.run, state.request_version
-    step_id = hashed(target) if target else DISCOVERY
+    step_id = DISCOVERY if target is None else hashed(target)
     stack, steps = memos.of(state.outputs)
     job = encode_basestring_ascii(item_id).encode()
     context = _CONTEXT % (
         attempt,
         b"false" if call.immediate else b"true",
         run.workflow_id.encode(),
+        attempt + 1,
         job,
         max_attempts,
         job,
         job,
         run.run_id.encode(),
         # Of a call that targets no step, everything is known; a targeted one keeps the place where it was planned.
-        call.memos if target else len(state.outputs),
+        len(state.outputs) if target is None else call.memos,
         stack,
     )
     event, fetchable = run.event.raw, _CARRIED
@@ -103,7 +104,7 @@ def prepare(
     headers = {
         "content-type": "application/json",
         "user-agent": "Inngest",
-        "x-inngest-generation-id": "1",
+        "x-inngest-generation-id": str(attempt + 1),
         "x-inngest-job-id": item_id,
         _VERSION: str(version),
         "x-inngest-step-id": step_id,
@@ -116,7 +117,7 @@ def prepare(
 
 _VERSION = Header.REQUEST_VERSION.value
 _CONTEXT = (
-    b'{"attempt":%d,"disable_immediate_execution":%b,"env":"","fn_id":"%b","generation_id":1,"job_id":%b,'
+    b'{"attempt":%d,"disable_immediate_execution":%b,"env":"","fn_id":"%b","generation_id":%d,"job_id":%b,'
     b'"max_attempts":%d,"qi_id":%b,"request_id":%b,"run_id":"%b","stack":{"current":%d,"stack":%b},"step_id":"step",'
     b'"use_api":'
 )

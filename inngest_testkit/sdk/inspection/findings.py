@@ -66,13 +66,13 @@ class Inspector:
 
         What almost every entry is, told without looking at each step.
         """
-        known = self._reference
-        if known is None or entry.target or self._has_gathered or len(operations) > 1:
+        known, trace = self._reference, entry.trace
+        if entry.target or self._has_gathered or len(operations) > 1 or entry.status not in (_RESULT, _OPERATIONS):
             return False
-        if known.status != _OPERATIONS or entry.status not in (_RESULT, _OPERATIONS):
+        if known is not None and known.status != _OPERATIONS:
             return False
-        length, trace = len(known.trace), entry.trace
-        if len(trace) > length + 1 or trace[:length] != known.trace:
+        length = 0 if known is None else len(known.trace)
+        if len(trace) > length + 1 or (known is not None and trace[:length] != known.trace):
             return False
         if len(trace) == length + 1:
             step = trace[length]

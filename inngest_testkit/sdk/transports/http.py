@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from inngest_testkit.clock import unfrozen_now
 from inngest_testkit.drivers.base import Bridge, direct
+from inngest_testkit.drivers.scope import current_call
 from inngest_testkit.errors import SetupError
 from inngest_testkit.sdk.transports.base import CLIENT, AppTransport
 
 if TYPE_CHECKING:
+    from inngest_testkit.sdk.protocol import CallRequest, CallResponse
     from inngest_testkit.sdk.transports.base import Outgoing
 
 __all__ = ["TIMEOUT_S", "HttpTransport"]
@@ -34,6 +40,14 @@ class HttpTransport(AppTransport):
         self._client = client
         self._own = client is None
 
+    async def call(self, request: CallRequest) -> CallResponse:
+        """See `Transport.call`. The app has a clock of its own: the answer says what it shows."""
+        scope = current_call()
+        if scope is not None:
+            scope.own_clock = True
+        response = await super().call(request)
+        return replace(response, clock=_clock(response))
+
     async def _send(self, outgoing: Outgoing) -> httpx.Response:
         if self._client is None:
             self._client = httpx.AsyncClient(timeout=TIMEOUT_S, headers={"connection": "close"}, **CLIENT)
@@ -44,6 +58,20 @@ class HttpTransport(AppTransport):
         if self._own and self._client is not None:
             client, self._client = self._client, None
             await self._bridge(client.aclose())
+
+
+def _clock(response: CallResponse) -> datetime:
+    """Return the moment of an answer, by the clock of the app that gave it.
+
+    That is the machine's, unless the app runs in this process and the engine freezes the clock here; the answer's date,
+    in whole seconds, tells which.
+    """
+    machine, here = unfrozen_now(), datetime.now(UTC)
+    try:
+        date = parsedate_to_datetime(response.headers.get("date", ""))
+    except ValueError:
+        return machine
+    return min(machine, here, key=lambda moment: abs(moment - date.replace(tzinfo=date.tzinfo or UTC)))
 
 
 def _checked(text: str, path: str) -> httpx.URL:

@@ -1,0 +1,226 @@
+"""Where a replay of an SDK's recording differs from it.
+
+Recorded times are real: the server looks at its queue every 150 ms, so each hop between two calls costs up to 300 ms.
+A call may therefore be later than its virtual moment by what the calls before it were late, and two hops more: an
+event is a hop of its own. Earlier it never is.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from .sdk_values import EARLIER, Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from .sdk_behaviour import Call, Outcome, Received, SdkBehaviour
+
+#: Seconds that one hop takes at most, and hops from one call to the next.
+HOP, HOPS = 0.3, 2
+#: Steps called within so many seconds of each other may or may not be in each other's memos.
+SAME_MOMENT = 0.1
+#: Headers of an answer that the server reads.
+READ = ("retry-after", "x-inngest-no-retry", "x-inngest-req-version")
+
+
+def differences(expected: SdkBehaviour, actual: SdkBehaviour, reader: Reader) -> list[str]:
+    """Say what differs, one text each; nothing when the replay does what was recorded."""
+    reader.runs = matched_runs(expected, actual, reader)
+    pairs, unpaired = _paired(expected, actual, reader)
+    found = list(unpaired)
+    reader.lateness = _lateness(pairs)
+    found += _order(expected, actual, reader)
+    for theirs, ours in pairs:
+        found += [f"{_name(theirs)}: {text}" for text in _call(theirs, ours, expected, reader)]
+    found += _events("the server's own event", expected.own, actual.own, reader)
+    found += _events("event", expected.received, actual.received, reader)
+    found += _outcomes(expected, actual, reader)
+    if expected.replies != actual.replies:
+        found.append(f"replies (status, ids): {expected.replies}, got {actual.replies}")
+    return found
+
+
+# -- runs
+
+
+def matched_runs(expected: SdkBehaviour, actual: SdkBehaviour, reader: Reader) -> dict[str, str]:
+    """Map the recorded runs to ours, by function and event; those of equal events in order of appearance."""
+    matched: dict[str, str] = {}
+    rest = {outcome.run: outcome for outcome in actual.outcomes}
+    for outcome in sorted(expected.outcomes, key=lambda outcome: int(outcome.run.removeprefix("run-"))):
+        probe = replace(reader, runs=matched, named=dict(reader.named))
+        same = [other for other in rest.values() if _same_run(outcome, other)]
+        exact = [other for other in same if probe.fits(outcome.trigger["payloads"][0]["data"], other.trigger["data"])]
+        mate = next(iter([*exact, *same]), None)
+        if mate is not None:
+            matched[outcome.run] = mate.run
+            del rest[mate.run]
+    return matched
+
+
+def _same_run(theirs: Outcome, ours: Outcome) -> bool:
+    return theirs.function == ours.function and theirs.trigger["payloads"][0]["name"] == ours.trigger["name"]
+
+
+# -- calls
+
+
+def _paired(
+    expected: SdkBehaviour, actual: SdkBehaviour, reader: Reader
+) -> tuple[list[tuple[Call, Call]], Iterator[str]]:
+    """Pair the recorded calls with ours, and say which have no counterpart."""
+    rest: defaultdict[tuple[Any, ...], list[Call]] = defaultdict(list)
+    for call in actual.calls:
+        rest[_key(call, call.run)].append(call)
+    pairs, missing = [], []
+    for call in expected.calls:
+        same = rest[_key(call, reader.runs.get(call.run))]
+        if same:
+            pairs.append((call, same.pop(0)))
+        else:
+            missing.append(call)
+    extra = [call for calls in rest.values() for call in calls]
+    return pairs, _unpaired(missing, extra, expected.left_out)
+
+
+def _key(call: Call, run: str | None) -> tuple[Any, ...]:
+    return run, call.function, call.step, call.attempt, call.memos
+
+
+def _unpaired(missing: Sequence[Call], extra: Sequence[Call], left_out: int) -> Iterator[str]:
+    for call in missing:
+        yield f"{_name(call)}: recorded at {call.at}, and not made"
+    if left_out:
+        if len(extra) != left_out:
+            yield f"{left_out} calls are not in the recording, {len(extra)} were made"
+        return
+    for call in extra:
+        yield f"{_name(call)}: made at {call.at}, and not recorded"
+
+
+def _name(call: Call) -> str:
+    return f"{call.run} {call.function} {call.step[:8]} attempt {call.attempt} after {call.memos} steps"
+
+
+def _order(expected: SdkBehaviour, actual: SdkBehaviour, reader: Reader) -> Iterator[str]:
+    if expected.ordered:
+        theirs = [_key(call, reader.runs.get(call.run)) for call in expected.calls]
+        ours = [_key(call, call.run) for call in actual.calls]
+        if expected.left_out:
+            gap = expected.left_out_after
+            ours = [*ours[:gap], *ours[gap + expected.left_out :]]
+        if theirs != ours and sorted(theirs, key=str) == sorted(ours, key=str):
+            yield f"order of the calls: {[key[1:] for key in theirs]}, got {[key[1:] for key in ours]}"
+
+
+def _lateness(pairs: Sequence[tuple[Call, Call]]) -> Any:
+    """Return how many seconds later than ours something may be recorded, by the recorded moment."""
+    ends = sorted((theirs.at, theirs.at + theirs.took - ours.at - ours.took) for theirs, ours in pairs)
+
+    def lateness(moment: float) -> float:
+        return max([0.0, *(late for at, late in ends if at < moment)]) + HOP * HOPS
+
+    return lateness
+
+
+def _call(theirs: Call, ours: Call, expected: SdkBehaviour, reader: Reader) -> Iterator[str]:
+    if not -EARLIER <= theirs.at - ours.at <= reader.lateness(theirs.at):
+        yield f"at {theirs.at}, got {ours.at}"
+    targeted = theirs.step != "step"
+    if targeted and not expected.ordered:
+        theirs, ours = _alike(theirs, ours, _together(theirs, expected.calls))
+    yield from reader.differences(dict(theirs.headers), dict(ours.headers), "headers")
+    yield from reader.differences(theirs.body, ours.body, "body")
+    if theirs.status != ours.status:
+        yield f"answer: status {theirs.status}, got {ours.status}"
+    yield from reader.differences(theirs.answer, ours.answer, "answer")
+    given = [{key: call.answer_headers[key] for key in READ if key in call.answer_headers} for call in (theirs, ours)]
+    yield from reader.differences(*given, "answer's headers")
+
+
+def _together(call: Call, calls: Iterable[Call]) -> set[str]:
+    return {other.step for other in calls if other.run == call.run and abs(other.at - call.at) <= SAME_MOMENT}
+
+
+def _alike(theirs: Call, ours: Call, together: set[str]) -> tuple[Call, Call]:
+    """Take out of a targeted call what depends on which sibling came first: memos of those called beside it."""
+    return tuple(_without(call, together) for call in (theirs, ours))  # type: ignore[return-value]
+
+
+def _without(call: Call, steps: set[str]) -> Call:
+    memos = {key: memo for key, memo in call.body["steps"].items() if key not in steps}
+    stack = sorted(step for step in call.body["ctx"]["stack"]["stack"] if step not in steps)
+    context = {**call.body["ctx"], "stack": {"current": call.memos, "stack": stack}}
+    return replace(call, body={**call.body, "ctx": context, "steps": memos})
+
+
+# -- events and outcomes
+
+
+def _events(what: str, theirs: Sequence[Received], ours: Sequence[Received], reader: Reader) -> Iterator[str]:
+    """Match events, whatever their order: it varies among those of one moment, and the moments are compared."""
+    rest = list(ours)
+    for event in theirs:
+        mates = [other for other in rest if _is_event(event, other, reader)]
+        if mates:
+            rest.remove(mates[0])
+            continue
+        near = next((other for other in rest if _is_alike(event, other, reader)), None)
+        if near is None:
+            yield f"{what} {event.event['name']} at {event.at} is not there: {event.event['data']}"
+            continue
+        rest.remove(near)
+        yield from (f"{what} {event.event['name']}: {text}" for text in _event(event, near, reader))
+    for other in rest:
+        yield f"{what} {other.event['name']} at {other.at} was not recorded: {other.event['data']}"
+
+
+def _is_alike(theirs: Received, ours: Received, reader: Reader) -> bool:
+    about = (theirs.event["data"] or {}).get("run_id")
+    same_run = about is None or reader.runs.get(about, about) == ours.event["data"].get("run_id")
+    return theirs.event["name"] == ours.event["name"] and same_run
+
+
+def _is_event(theirs: Received, ours: Received, reader: Reader) -> bool:
+    return next(_event(theirs, ours, reader), None) is None
+
+
+def _event(theirs: Received, ours: Received, reader: Reader) -> Iterator[str]:
+    if not -EARLIER <= theirs.at - ours.at <= reader.lateness(theirs.at):
+        yield f"at {theirs.at}, got {ours.at}"
+    # The recording has events as they are stored, without the user.
+    fields = {key: value for key, value in ours.event.items() if key != "user"}
+    yield from reader.differences(dict(theirs.event), fields, "event")
+    started = {reader.runs.get(run, run) for run in theirs.runs}
+    if started != set(ours.runs):
+        yield f"started {theirs.runs}, got {ours.runs}"
+
+
+def _outcomes(expected: SdkBehaviour, actual: SdkBehaviour, reader: Reader) -> Iterator[str]:
+    ours = {outcome.run: outcome for outcome in actual.outcomes}
+    for outcome in expected.outcomes:
+        other = ours.pop(reader.runs.get(outcome.run, ""), None)
+        if other is None:
+            yield f"{outcome.run} of {outcome.function} is not there"
+        else:
+            yield from (f"{outcome.run}: {text}" for text in _outcome(outcome, other, reader))
+    for other in ours.values():
+        yield f"run of {other.function} for {other.trigger['name']} was not recorded"
+
+
+def _outcome(theirs: Outcome, ours: Outcome, reader: Reader) -> Iterator[str]:
+    if theirs.status != ours.status:
+        yield f"status {theirs.status}, got {ours.status}"
+    yield from reader.differences(theirs.output, ours.output, "output")
+    (payload,) = theirs.trigger["payloads"]
+    fields = {key: value for key, value in ours.trigger.items() if key in payload}
+    yield from reader.differences(payload, fields, "trigger")
+    for what in ("queued", "started", "ended"):
+        one, other = getattr(theirs, what), getattr(ours, what)
+        if (one is None) != (other is None):
+            yield f"{what} at {one}, got {other}"
+        elif one is not None and not -EARLIER <= one - other <= reader.lateness(one):
+            yield f"{what} at {one}, got {other}"
