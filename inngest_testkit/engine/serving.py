@@ -58,7 +58,7 @@ class Serving:
             return self._add(registered, transport, key)
         except BaseException:
             if new:
-                self._cut(client)
+                self._links.pop(id(client)).give_back()
             raise
 
     async def mount(self, target: object, path: str, client: inngest.Inngest | None) -> tuple[AppFunction, ...]:
@@ -80,7 +80,7 @@ class Serving:
             return self._add(registered, transport, key)
         finally:
             for each in fresh:
-                self._cut(each)
+                self._links.pop(id(each)).give_back()
 
     def _link(self, client: inngest.Inngest) -> bool:
         """Let a client reach the engine; False when it does already."""
@@ -90,11 +90,6 @@ class Serving:
             return False
         self._links[id(client)] = link(client, self._owner, self._api, self.take, self.take_async)
         return True
-
-    def _cut(self, client: inngest.Inngest) -> None:
-        link = self._links.pop(id(client), None)
-        if link is not None:
-            link.cut()
 
     async def _registered(self, transport: Transport, where: str) -> Mapping[str, Any]:
         """Let the app register itself, and return what it registered."""

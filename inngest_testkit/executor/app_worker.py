@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 __all__ = ["AppWorker"]
 
 _CALL = Call()
+_FIRST = discovery_token(0)
 
 
 class AppWorker:
@@ -114,7 +115,7 @@ class AppWorker:
         return await self._steps.advance(item.run_id, item.function_id, item.token, race=race)
 
     async def _begin(self, item: QueueItem, state: RunState, plan: AppPlan, *, once: bool) -> None:
-        if item.token == discovery_token(0) and item.attempt == 0:
+        if item.token == _FIRST and item.attempt == 0:
             await self._recorder.run(HistoryKind.RUN_STARTED, item.run_id, once=once)
         broken = self._overflow(item, state)
         if broken is not None:
@@ -265,7 +266,8 @@ class AppWorker:
     async def _answered(
         self, item: QueueItem, called: Called, answer: Answer, state: RunState, plan: AppPlan, *, once: bool
     ) -> None:
-        await self._send(item, called.sent, once=once)
+        if called.sent:
+            await self._send(item, called.sent, once=once)
         await self._entered(item, called, answer, once=once)
         match answer:
             case Result():
@@ -313,19 +315,7 @@ class AppWorker:
     ) -> None:
         if answer.version is not None and answer.version != state.request_version:
             await self._state.save_request_version(item.run_id, answer.version)
-        several = len(answer.operations) > 1
-        call = item.call or _CALL
-        # Found by a call that had to plan because a sleep ended the group before, a group is not marked as one.
-        unmarked = not call.immediate and not _is_targeted(item)
-        group = Group(
-            item=item,
-            state=state,
-            plan=plan,
-            immediate=unmarked or not several,
-            mocked=lambda key: self._is_mocked(item.function_id, key),
-            clock=called.response.clock,
-            once=once,
-        )
+        call, group = item.call or _CALL, None
         race = False
         for operation in answer.operations:
             if operation.op in _ENDED:
@@ -333,12 +323,29 @@ class AppWorker:
                     return  # the item is tried again
                 race = race or operation.is_race or call.race
             else:
+                group = group or self._group(item, answer, called, state, plan, once=once)
                 failure = await self._operator.open(operation, group)
                 if failure is not None:
                     await self._fail(item, failure, once=once)
                     return
         if not await self._advance(item, race=race):
             await self._fail(item, _stuck(answer), once=once)
+
+    def _group(
+        self, item: QueueItem, answer: Operations, called: Called, state: RunState, plan: AppPlan, *, once: bool
+    ) -> Group:
+        """Return what the operations of an answer have in common."""
+        # Found by a call that had to plan because a sleep ended the group before, a group is not marked as one.
+        unmarked = not (item.call or _CALL).immediate and not _is_targeted(item)
+        return Group(
+            item=item,
+            state=state,
+            plan=plan,
+            immediate=unmarked or len(answer.operations) == 1,
+            mocked=lambda key: self._is_mocked(item.function_id, key),
+            clock=called.response.clock,
+            once=once,
+        )
 
     def _is_mocked(self, function_id: str, key: str) -> bool:
         mock = self._drivers.mocks.find(function_id, key)

@@ -46,7 +46,7 @@ _AT_MOST = "timeouts may last at most one year."
 _TOO_LONG = "InngestErrTimeoutTooLong"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Group:
     """The answer that operations belong to: the item and the run, the function, and how the group is called.
 

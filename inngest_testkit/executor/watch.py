@@ -43,31 +43,29 @@ class Watch:
         self._clock, self._recorder, self._warner = clock, recorder, warner
         self._nondeterminism = nondeterminism
         self._inspectors: dict[str, Inspector] = {}
-        self._entries: dict[str, int] = {}
 
     def forget(self, run_id: str) -> None:
         """Drop what is kept of a run: it is over."""
         self._inspectors.pop(run_id, None)
-        self._entries.pop(run_id, None)
 
     async def enter(self, item: QueueItem, called: Called, answer: Answer, *, once: bool) -> Failure | None:
         """Take the next entry of a run; returns why the run cannot go on, if it cannot."""
         observed = called.response.observed
         if observed is None:
             return None
-        number = self._entries.get(item.run_id, 0)
-        self._entries[item.run_id] = number + 1
+        inspector = self._inspectors.get(item.run_id)
+        if inspector is None:
+            inspector = self._inspectors[item.run_id] = Inspector()
         operations = answer.operations if isinstance(answer, Operations) else ()
         entry = Entry(
-            number=number,
+            number=inspector.entered,
             at=self._clock.now(),
             attempt=item.attempt,
             target=item.step,
             trace=observed.trace,
-            found=tuple(operation.key for operation in operations),
+            found=tuple([operation.key for operation in operations]),
             status=called.response.status,
         )
-        inspector = self._inspectors.setdefault(item.run_id, Inspector())
         failure = None
         for finding in inspector.enter(entry, operations, observed.values):
             failure = await self._tell(item, finding, once=once) or failure

@@ -60,7 +60,7 @@ def call_item(run_id: str, function_id: str, token: str, call: Call, *, step: st
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StepEnd:
     """How a step ended: the memo that further calls carry, and what its record shows."""
 

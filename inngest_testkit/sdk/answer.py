@@ -43,14 +43,14 @@ _NO_OUTPUT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Result:
     """The function returned `output`."""
 
     output: Json
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Operations:
     """The function came to steps. `no_retry`: what failed is not to be tried again; `version` of the protocol."""
 
@@ -150,7 +150,7 @@ def _not_an_sdk(response: CallResponse) -> Failure:
     if _OK <= response.status < 300:
         error = {"error": _NOT_AN_SDK, "message": body or _NOT_AN_SDK, "name": "Error"}
         info = ErrorInfo("Error", f"{_NOT_AN_SDK}: {body}" if body else _NOT_AN_SDK)
-        return Failure(info, body, error, result=body, has_result=bool(body))
+        return Failure(info, body or _NOT_AN_SDK, error, result=body, has_result=bool(body))
     text = f"Your server returned HTTP {response.status} before the SDK responded."
     name, kind = "Server returned a fatal error", response.headers.get("content-type", "text/plain").split(";")[0]
     error = {"error": text, "name": name, "message": text}
@@ -177,12 +177,14 @@ def _operations(response: CallResponse, limits: Limits) -> Operations | Failure:
     except ValueError as error:
         return server_failure("Error", f"error reading generator opcode response: {error}")
     listed = given if isinstance(given, list) else [given]
+    # What is smaller as a whole needs no second look.
+    is_large = exceeds(len(response.body), limits.step_output)
     operations = []
     for each in listed:
         operation = _operation(each)
         if isinstance(operation, Failure):
             return operation
-        if operation.data is not None and exceeds(_size(operation.data, limits.step_output), limits.step_output):
+        if is_large and exceeds(_size(operation.data), limits.step_output):
             text = f"error validating generator opcode {operation.id}: step output size is greater than the limit"
             return server_failure("Error", text)
         if limits.name is not None and len(operation.display) > limits.name:
@@ -194,7 +196,7 @@ def _operations(response: CallResponse, limits: Limits) -> Operations | Failure:
         return overflow(limits.steps or 0)
     version = response.headers.get(Header.REQUEST_VERSION, "")
     no_retry = response.headers.get(Header.NO_RETRY) == "true"
-    return Operations(operations, int(version) if version.lstrip("-").isdecimal() else None, no_retry)
+    return Operations(operations, int(version) if version.isdecimal() else None, no_retry)
 
 
 def _decode(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
@@ -209,10 +211,7 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(f"invalid character '{name.lstrip('-')[0]}' looking for beginning of value")
 
 
-def _size(data: object, limit: int | None) -> int:
-    """Return the bytes of a value, or a lower bound when it is far below the limit."""
-    if limit is None or not isinstance(data, (str, list, dict)) or (isinstance(data, str) and len(data) * 6 < limit):
-        return 0
+def _size(data: object) -> int:
     return len(json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"))
 
 

@@ -26,7 +26,7 @@ class App:
     signing_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Called:
     """What a call came to: the app's answer, and the events that it sent."""
 

@@ -15,7 +15,7 @@ import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inngest_testkit.drivers.scope import current_call
 from inngest_testkit.errors import MissingExtraError, SetupError
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SUPPORTED",
     "Handler",
+    "SdkAnswer",
     "check_client",
     "check_functions",
     "check_sdk",
@@ -187,6 +188,13 @@ def _task() -> asyncio.Task[Any] | None:
         return None
 
 
+class SdkAnswer(NamedTuple):
+    """The SDK's own response, and its body as the SDK writes it, or why it cannot."""
+
+    response: Any
+    body: bytes | Exception
+
+
 class Handler:
     """Enters a client's functions as the SDK does, without a web framework.
 
@@ -214,14 +222,14 @@ class Handler:
         """Whether the client has the function."""
         return function_id in self._functions
 
-    def enter_sync(self, function_id: str, body: bytes, target: str | None) -> Any:  # noqa: ANN401 - the SDK's response
+    def enter_sync(self, function_id: str, body: bytes, target: str | None) -> SdkAnswer:
         """Enter a sync function; `target` is the hashed id of the step that is called for."""
         names = self._names
         context, middleware = self._context(names.sync, body, target)
         result = self._functions[function_id].call_sync(self._client, context, function_id, middleware)
         return self._response(result)
 
-    async def enter_async(self, function_id: str, body: bytes, target: str | None) -> Any:  # noqa: ANN401 - as above
+    async def enter_async(self, function_id: str, body: bytes, target: str | None) -> SdkAnswer:
         """Enter an async function."""
         context, middleware = self._context(self._names.asynchronous, body, target)
         result = await self._functions[function_id].call(self._client, context, function_id, middleware)
@@ -246,27 +254,31 @@ class Handler:
             parts[name] = request.ctx.run_id
         return kind.context(**parts), middleware
 
-    def _response(self, result: Any) -> Any:  # noqa: ANN401 - the SDK's own types
+    def _response(self, result: Any) -> SdkAnswer:  # noqa: ANN401 - the SDK's own type
         client = self._client
-        return self._names.response.from_call_result(
+        response = self._names.response.from_call_result(
             client.logger,
             result,
             client.env,
             self._names.framework,
             client._mode,  # noqa: SLF001 - this module is for that
         )
+        return SdkAnswer(response, response.body_bytes())
 
-    def call_sync(self, body: bytes, headers: dict[str, str], query: dict[str, str], url: str) -> Any:  # noqa: ANN401
-        """Let the SDK's handler call a sync function; returns the SDK's own response."""
-        return self._handler.post_sync(self._request(body, headers, query, url))
+    def call_sync(self, body: bytes, headers: dict[str, str], query: dict[str, str], url: str) -> SdkAnswer:
+        """Let the SDK's handler call a sync function."""
+        response = self._handler.post_sync(self._request(body, headers, query, url))
+        return SdkAnswer(response, response.body_bytes())
 
-    async def call_async(self, body: bytes, headers: dict[str, str], query: dict[str, str], url: str) -> Any:  # noqa: ANN401
-        """Let the SDK's handler call an async function; returns the SDK's own response."""
-        return await self._handler.post(self._request(body, headers, query, url))
+    async def call_async(self, body: bytes, headers: dict[str, str], query: dict[str, str], url: str) -> SdkAnswer:
+        """Let the SDK's handler call an async function."""
+        response = await self._handler.post(self._request(body, headers, query, url))
+        return SdkAnswer(response, response.body_bytes())
 
-    def sync(self, headers: dict[str, str], url: str) -> Any:  # noqa: ANN401 - the SDK's own types
-        """Let the app register itself; returns the SDK's own response."""
-        return self._handler.put_sync(self._request(b"", headers, {}, url))
+    def sync(self, headers: dict[str, str], url: str) -> SdkAnswer:
+        """Let the app register itself."""
+        response = self._handler.put_sync(self._request(b"", headers, {}, url))
+        return SdkAnswer(response, response.body_bytes())
 
     def _request(self, body: bytes, headers: dict[str, str], query: dict[str, str], url: str) -> Any:  # noqa: ANN401
         return self._names.request(

@@ -58,7 +58,7 @@ class Header(StrEnum):
     FRAMEWORK = "x-inngest-framework"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CallRequest:
     """One call of a function's handler.
 
@@ -76,7 +76,7 @@ class CallRequest:
     signing_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Observation:
     """What only a transport in this process sees.
 
@@ -88,7 +88,7 @@ class Observation:
     values: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CallResponse:
     """What came back of a call: an HTTP answer (header names in lower case), or why there was none.
 
@@ -121,7 +121,7 @@ class Transport(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Operation:
     """One operation of an answer with status 206.
 

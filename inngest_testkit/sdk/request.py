@@ -48,7 +48,7 @@ class Memos:
         return b"[%b]" % self._ids, b"{%b}" % self._steps
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PreparedCall:
     """A request, and what the app may fetch because the request does not carry it (by the last part of the path)."""
 

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from inngest_testkit.clock import epoch_ms
@@ -22,6 +23,7 @@ __all__ = ["Reply", "ServerApi"]
 _RESERVED = "inngest/"
 #: A `ts` that lies this near to the wall clock's now was filled in by the SDK.
 _NOW_MS = 2_000
+_EARLIEST_MS, _LATEST_MS = epoch_ms(datetime(1980, 1, 1, tzinfo=UTC)), epoch_ms(datetime(2100, 1, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,10 @@ class ServerApi:
         # The SDK fills it in by the wall clock, the engine has its own.
         if event.ts is not None and abs(event.ts - time.time() * 1000) < _NOW_MS:
             event = replace(event, ts=self._now_ms())
+        if event.ts and event.ts < _EARLIEST_MS:
+            raise EventError("timestamp is before Jan 1, 1980")
+        if event.ts and event.ts > _LATEST_MS:
+            raise EventError("timestamp is after Jan 1, 2100")
         return event
 
     def _check_size(self, name: str, fields: dict[str, Any]) -> None:

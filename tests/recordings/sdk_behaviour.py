@@ -8,10 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from .sdk_recording import SdkRecording
+
+#: Where the virtual time of a replay begins: some functions ask whether a date in the recorded events is over.
+START = datetime(2026, 9, 1, tzinfo=UTC)
 
 _MOMENT = re.compile(r"@(ms|iso):([+-][\d.]+)")
 
@@ -37,8 +41,9 @@ class Call:
         """How many steps were done when the call was asked for."""
         return self.body["ctx"]["stack"]["current"]
 
-    def with_context(self, **fields: Any) -> Self:
-        return replace(self, body={**self.body, "ctx": {**self.body["ctx"], **fields}})
+    def answer_has(self, op: str) -> bool:
+        """Whether an operation is in the answer."""
+        return self.status == 206 and op in [operation["op"] for operation in self.answer]
 
 
 @dataclass(frozen=True)
@@ -72,10 +77,11 @@ class SdkBehaviour:
     own: tuple[Received, ...] = ()
     received: tuple[Received, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
-    #: Of each request: its status, and how many events it gave an id.
-    replies: tuple[tuple[int, int], ...] = ()
-    #: Whether the order of the calls is compared.
+    #: Of each request: whether it was taken, and how many events it gave an id.
+    replies: tuple[tuple[bool, int], ...] = ()
+    #: Whether the calls came in the same order, and with the same memos, each time that they were recorded.
     ordered: bool = True
+    same_set: bool = True
     #: How many calls were not recorded, and after how many of those that were.
     left_out: int = 0
     left_out_after: int = 0
@@ -83,22 +89,14 @@ class SdkBehaviour:
     def change(self, **parts: Any) -> Self:
         return replace(self, **parts)
 
-    def change_calls(self, change: Callable[[Call], Call | None]) -> Self:
-        """Replace calls; those for which there is None are dropped. Some must change."""
-        calls = tuple(changed for call in self.calls if (changed := change(call)) is not None)
-        assert calls != self.calls
-        return replace(self, calls=calls)
+    def change_calls(self, change: Callable[[Call], Call]) -> Self:
+        return replace(self, calls=tuple(change(call) for call in self.calls))
+
+    def change_own(self, change: Callable[[Received], Received]) -> Self:
+        return replace(self, own=tuple(change(event) for event in self.own))
 
     def change_outcomes(self, change: Callable[[Outcome], Outcome]) -> Self:
-        outcomes = tuple(change(outcome) for outcome in self.outcomes)
-        assert outcomes != self.outcomes
-        return replace(self, outcomes=outcomes)
-
-    def change_own(self, change: Callable[[Received], Received | None]) -> Self:
-        """Replace events of the server; those for which there is None are dropped. Some must change."""
-        own = tuple(changed for event in self.own if (changed := change(event)) is not None)
-        assert own != self.own
-        return replace(self, own=own)
+        return replace(self, outcomes=tuple(change(outcome) for outcome in self.outcomes))
 
     def moved(self, seconds: float, *, after: float, runs: Iterable[str] = ()) -> Self:
         """Move in time what came after a moment, of some runs or of all."""
@@ -135,6 +133,13 @@ def change_moments(value: Any, change: Callable[[float], float]) -> Any:
     return value
 
 
+def seconds_of(moment: str) -> float:
+    """Return a pattern's moment in seconds."""
+    found = _MOMENT.fullmatch(moment)
+    assert found
+    return _seconds(found[1], found[2])
+
+
 def _moment(kind: str, seconds: float) -> str:
     return f"@ms:{round(seconds * 1000):+}" if kind == "ms" else f"@iso:{seconds:+.3f}"
 
@@ -155,11 +160,22 @@ def recorded(recording: SdkRecording) -> SdkBehaviour:
         own=tuple(_received(event) for event in recording.events),
         received=tuple(_received(event) for event in recording.received_events),
         outcomes=tuple(_outcome(run) for run in recording.runs),
-        replies=tuple((reply["status"], len(reply["body"]["ids"])) for reply in recording.sends),
-        ordered=recording.has_one_order,
+        replies=tuple(_replies(recording)),
+        ordered=recording.stable["request_order"],
+        same_set=recording.stable["request_set"],
         left_out=recording.left_out,
         left_out_after=gap,
     )
+
+
+def _replies(recording: SdkRecording) -> Iterable[tuple[bool, int]]:
+    sends, others = iter(recording.sends), iter(recording.http)
+    for item in recording.script:
+        if "send" in item:
+            reply = next(sends)
+            yield reply["status"] == 200, len(reply["body"]["ids"])
+        elif "http" in item:
+            yield next(others)["response"]["status"] == 200, 0
 
 
 def _call(request: Mapping[str, Any]) -> Call:

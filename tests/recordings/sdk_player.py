@@ -21,8 +21,7 @@ from inngest_testkit import Engine, FlowControlWarning, HistoryKind, NotFoundErr
 from inngest_testkit.sdk.protocol import DISCOVERY, CallResponse, Header, Opcode
 from inngest_testkit.sdk.transports import in_process
 
-from .behaviour import START
-from .sdk_behaviour import Call, Outcome, Received, SdkBehaviour
+from .sdk_behaviour import START, Call, Outcome, Received, SdkBehaviour
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,9 +40,10 @@ _PAD = re.compile(r"\{pad:(\d+)\}")
 
 def play(recording: SdkRecording) -> SdkBehaviour:
     """Serve a recording's functions, play its script on the fake clock, and watch."""
-    with Engine(
-        start=start_of(recording), retry_interval=recording.retry_interval, nondeterminism="ignore"
-    ) as engine, _warnings():
+    with (
+        Engine(start=start_of(recording), retry_interval=recording.retry_interval, nondeterminism="ignore") as engine,
+        _warnings(),
+    ):
         return _Player(recording, engine).play()
 
 
@@ -104,16 +104,16 @@ class _Player:
 
     # -- the script
 
-    def _play_script(self) -> list[tuple[int, int]]:
+    def _play_script(self) -> list[tuple[bool, int]]:
         replies = []
         for item in self.recording.script:
             if "to_minute_s" in item:
                 continue
             self._advance_to(item["at_s"])
             if "send" in item:
-                replies.append((200, len(self.engine.send(self._written_out(item["send"])).ids)))
+                replies.append((True, len(self.engine.send(self._written_out(item["send"])).ids)))
             elif "http" in item:
-                self._http(item["http"])
+                replies.append((self._cancel(item["http"]), 0))
             else:
                 getattr(self, f"_{item['do']}")(item)
         return replies
@@ -128,18 +128,15 @@ class _Player:
     def _app_ok(self, item: Mapping[str, Any]) -> None:
         self.instead = None
 
-    def _http(self, request: Mapping[str, Any]) -> None:
-        """Cancel a run; the reply is compared where there is HTTP."""
+    def _cancel(self, request: Mapping[str, Any]) -> bool:
+        """Do what a request for cancelling a run asks for; False when there is no such run."""
         assert request["method"] == "DELETE"
         run_id = request["path"].removeprefix("/v1/runs/")
-        if run_id == "{run0}":
-            self.engine.cancel(self.engine.runs()[0])
-            return
         try:
-            self.engine.cancel(run_id)
+            self.engine.cancel(self.engine.runs()[0] if run_id == "{run0}" else run_id)
         except NotFoundError:
-            return
-        raise AssertionError(f"there is a run {run_id}")
+            return False
+        return True
 
     def _written_out(self, value: Any) -> Any:
         """Write out the long texts and the moments of a script."""
@@ -184,7 +181,7 @@ class _Player:
 
     # -- what happened
 
-    def _behaviour(self, replies: Iterable[tuple[int, int]]) -> SdkBehaviour:
+    def _behaviour(self, replies: Iterable[tuple[bool, int]]) -> SdkBehaviour:
         events = self._events()
         return SdkBehaviour(
             calls=tuple(self._call(*call) for call in self.calls),

@@ -38,11 +38,6 @@ class SdkRecording:
         return float(flags[flags.index("--retry-interval") + 1]) if "--retry-interval" in flags else None
 
     @property
-    def has_one_order(self) -> bool:
-        """Whether the calls came in the same order each time that the scenario was recorded."""
-        return self.stable["request_order"]
-
-    @property
     def left_out(self) -> int:
         """How many calls are not in the file."""
         return self.request_count - sum("body" in request for request in self.requests)

@@ -2,7 +2,8 @@
 
 The recordings stand for what differs between two plays: `run-0` for a run's id, `<generated>` and the like for any id,
 `@ms:+12` and `@iso:+0.012` for a moment, in milliseconds or seconds after the script's start. Of a traceback, only the
-lines in the recorded module and the error count: those in the SDK differ between its versions.
+lines in the recorded module and the error count: those in the SDK differ between its versions. Of an expression that
+cannot be compiled, the server's wording does not count.
 """
 
 from __future__ import annotations
@@ -16,18 +17,21 @@ from typing import Any
 
 #: What is for tracing only.
 TRACING = {"gid", "isr", "tc"}
-#: Seconds by which something may be recorded before its virtual moment: the recorder's and the server's clocks are
-#: read at different places.
-EARLIER = 0.06
+#: Seconds by which moments are off because the recorder, the server and the app read the clock at different places.
+NOISE = 0.06
 
 _SPECIAL = re.compile(r"@iso:[+-]\d+\.\d+|<(?:generated|uuid|trace|job|queue-item|seed)>|\brun-\d+\b")
 _ISO = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?)"
 _MS = re.compile(r"@ms:([+-]\d+)")
-_NAMED = re.compile(r"(?:fn|app):(.*)")
+_NAMED = re.compile(r"(?:fn|app):.*")
 _LONG = re.compile(r"<string of (\d+) characters, starts '(.*)'>", re.DOTALL)
 _COUNTED = re.compile(r"<(\d+) ids>")
 _FRAME = re.compile(r'  File "(?:[^"\n]*/)?([^"/\n]+)"(, line .*\n)((?:    .*\n)*)')
 _MARKS = re.compile(r" *[\^~]+ *")
+#: The server's parser words what is wrong with an expression in its own way.
+_COMPILING = "error compiling expression: "
+_REASON = re.compile(_COMPILING + r".*?(?= \| )| \| [. ]*\^", re.DOTALL)
+_NOT_JSON = {"<NaN>": "NaN", "<Infinity>": "Infinity"}
 _TRACEBACK = "Traceback (most recent call last)"
 
 
@@ -42,7 +46,7 @@ class Reader:
     start: datetime
     module: str
     runs: dict[str, str] = field(default_factory=dict)
-    lateness: Callable[[float], float] = lambda moment: float("inf")  # noqa: E731
+    lateness: Callable[[float], float] = lambda moment: float("inf")
     named: dict[str, str] = field(default_factory=dict)
 
     def differences(self, pattern: Any, value: Any, where: str) -> Iterator[str]:
@@ -90,19 +94,20 @@ class Reader:
     def _is_text(self, pattern: str, value: Any) -> bool:
         if moment := _MS.fullmatch(pattern):
             is_moment = isinstance(value, int) and not isinstance(value, bool)
-            return is_moment and self._same_time(int(moment[1]) / 1000, value / 1000 - self.start.timestamp())
-        if pattern == "<NaN>":
-            return value != value  # noqa: PLR0124 - so it is defined
-        if pattern == "<Infinity>":
-            return value == float("inf")
+            return is_moment and self.same_time(int(moment[1]) / 1000, value / 1000 - self.start.timestamp())
+        if pattern in _NOT_JSON:
+            # Also as text, which the recorder read as if it were JSON.
+            return value == _NOT_JSON[pattern] or repr(value) == repr(float(_NOT_JSON[pattern]))
         if not isinstance(value, str):
             return False
         if long := _LONG.fullmatch(pattern):
             return len(value) == int(long[1]) and value.startswith(long[2])
-        if named := _NAMED.fullmatch(pattern):
+        if _NAMED.fullmatch(pattern):
             return value == pattern or self.named.setdefault(pattern, value) == value
         if _TRACEBACK in pattern:
             pattern, value = own_lines(pattern, self.module), own_lines(value, self.module)
+        if _COMPILING in pattern:
+            pattern, value = _REASON.sub(_COMPILING, pattern), _REASON.sub(_COMPILING, value)
         return self._is_filled_in(pattern, value)
 
     def _is_filled_in(self, pattern: str, value: str) -> bool:
@@ -113,7 +118,7 @@ class Reader:
             end = special.end()
         found = re.fullmatch("".join([*parts, re.escape(pattern[end:])]), value, re.DOTALL)
         return found is not None and all(
-            self._same_time(moment, self.seconds(datetime.fromisoformat(text)))
+            self.same_time(moment, self.seconds(datetime.fromisoformat(text)))
             for moment, text in zip(moments, found.groups(), strict=True)
         )
 
@@ -124,8 +129,9 @@ class Reader:
             return r"[^\s\"]+"
         return re.escape(self.runs.get(special, special))
 
-    def _same_time(self, recorded: float, ours: float) -> bool:
-        return -EARLIER <= recorded - ours <= self.lateness(recorded)
+    def same_time(self, recorded: float, ours: float) -> bool:
+        """Whether something comes when it was recorded, both in seconds after the start."""
+        return -NOISE <= recorded - ours <= self.lateness(recorded) + NOISE
 
     def _relative(self, value: Any) -> Any:
         """Write a moment of ours as the recordings do."""

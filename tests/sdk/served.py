@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import Thread
@@ -13,6 +12,9 @@ import django
 import fastapi
 import flask
 import inngest
+import inngest.django
+import inngest.fast_api
+import inngest.flask
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
@@ -20,19 +22,12 @@ from django.test import override_settings
 
 from inngest_testkit.sdk.protocol import DISCOVERY, CallRequest, Header, hash_step
 
-with warnings.catch_warnings():
-    # The SDK defines a model in the way of pydantic 1.
-    warnings.filterwarnings("ignore", "Support for class-based `config` is deprecated")
-    import inngest.django
-    import inngest.fast_api
-    import inngest.flask
-
 PATH = "/api/inngest"
 KEY = "signkey-test-0123abcd"
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 
 if not settings.configured:
-    settings.configure()
+    settings.configure(DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}})
     django.setup()
 
 

@@ -35,6 +35,8 @@ class Inspector:
     """
 
     def __init__(self) -> None:
+        #: How many entries it has taken.
+        self.entered = 0
         self._reference: Entry | None = None
         self._answered: set[str] = set()
         self._reported: set[tuple[FindingKind, object]] = set()
@@ -47,6 +49,7 @@ class Inspector:
         Return what was not found before: each kind once for a step (all uses of its id), "nondeterminism" and
         "gather" also once for a place in the trace.
         """
+        self.entered += 1
         if self._is_next_step(entry, operations, values):
             self._reference = entry
             self._answered.update(entry.found)

@@ -7,7 +7,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.drivers.base import Bridge, direct
-from inngest_testkit.sdk.private import Handler
+from inngest_testkit.drivers.scope import current_call
+from inngest_testkit.sdk.private import Handler, SdkAnswer
 from inngest_testkit.sdk.protocol import DISCOVERY, CallResponse, Observation, Opcode
 from inngest_testkit.sdk.signatures import signed_headers
 
@@ -95,16 +96,21 @@ def _server_error() -> CallResponse:
     return CallResponse(status=500, headers={"content-type": "text/plain"}, body=b"Internal Server Error")
 
 
-def _read(response: Any) -> CallResponse:  # noqa: ANN401 - the SDK's own type
-    body = response.body_bytes()
+def _read(answer: SdkAnswer) -> CallResponse:
+    response, body = answer
     if isinstance(body, Exception):
         return CallResponse(unreachable=f"the app's answer cannot be written as JSON: {body}")
-    observed = Observation(values=_values(response.body) if response.status_code == 206 else {})
-    return CallResponse(status=response.status_code, headers=response.headers, body=body, observed=observed)
+    scope = current_call()
+    trace = tuple(scope.trace) if scope is not None else ()
+    observed = Observation(trace, _values(response.body) if response.status_code == _OPERATIONS else {})
+    return CallResponse(response.status_code, response.headers, body, observed=observed)
 
 
 def _values(operations: object) -> Mapping[str, object]:
     """What steps returned, before it became JSON."""
     if not isinstance(operations, list):
         return {}
-    return {each["id"]: each.get("data") for each in operations if each.get("op") == Opcode.STEP_RUN}
+    return {each["id"]: each.get("data") for each in operations if each.get("op") == _STEP_RUN}
+
+
+_OPERATIONS, _STEP_RUN = 206, Opcode.STEP_RUN.value
