@@ -105,7 +105,9 @@ def as_utc(moment: datetime | str) -> datetime:
 def unfrozen_now() -> datetime:
     """Return the machine's time, also where time-machine lets the standard library tell another."""
     time_machine = sys.modules.get("time_machine")
-    now: datetime = (datetime if time_machine is None else time_machine.escape_hatch.datetime.datetime).now(UTC)
+    if time_machine is None or not time_machine.escape_hatch.is_travelling():
+        return datetime.now(UTC)
+    now: datetime = time_machine.escape_hatch.datetime.datetime.now(UTC)
     return now
 
 

@@ -17,6 +17,7 @@ _RANDOM_BITS = 80
 _LIMIT = 1 << _RANDOM_BITS
 # Source: the ULID specification, Crockford's base 32; two digits at a time.
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_LAST_PAIR = 1023
 _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
 
 
@@ -37,16 +38,21 @@ class Ids:
         self._clock = clock
         self._last_ms = -1
         self._last_random = 0
+        #: The last id without its last two digits.
+        self._head = ""
 
     def ulid(self) -> str:
         """Return the next ULID, 26 characters."""
         ms = epoch_ms(self._clock.now())
         if ms == self._last_ms and self._last_random + 1 < _LIMIT:
             self._last_random += 1
+            if self._last_random & _LAST_PAIR:
+                return self._head + _PAIRS[self._last_random & _LAST_PAIR]
         else:
             # The top bit stays clear, so that a millisecond has room for 2**79 more.
             self._last_ms, self._last_random = ms, self.random.getrandbits(_RANDOM_BITS - 1)
-        return _base32(ms, 5) + _base32(self._last_random, 8)
+        self._head = _base32(ms, 5) + _base32(self._last_random >> 10, 7)
+        return self._head + _PAIRS[self._last_random & _LAST_PAIR]
 
     def uuid(self) -> uuid.UUID:
         """Return the next random UUID (version 4)."""

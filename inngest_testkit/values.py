@@ -60,11 +60,12 @@ class Json:
         return f"Json({text if len(text) <= 60 else text[:59] + '…'})"
 
 
-def encode(value: object, *, root: str = "value", deepest: int = DEEPEST) -> Json:
-    """Encode a value as JSON; numbers are what the servers keep, 64-bit floats.
+def encode(value: object, *, root: str = "value", deepest: int = DEEPEST, exact: bool = False) -> Json:
+    """Encode a value as JSON; numbers are what the servers keep, 64-bit floats, unless they are to stay `exact`.
 
     Dataclasses, pydantic models, datetimes, UUIDs, enums, paths and decimals become what pydantic makes of
-    them. Integers beyond 2**53 lose precision, as in the recordings (dag README, "Events in").
+    them. Integers beyond 2**53 lose precision, and -0.0 is 0, as in the recordings (dag README, "Events in"; sdk
+    README, "The call request").
     Raises `NotJsonError` with the path of the culprit, which starts at `root`: an unknown type, NaN or
     infinity, a set (it has no order), a key that is not text or a number, a loop, more than `deepest` levels of
     lists and objects, a number that 64 bits cannot hold.
@@ -74,7 +75,7 @@ def encode(value: object, *, root: str = "value", deepest: int = DEEPEST) -> Jso
     except _REFUSALS:
         path, reason = _culprit(value, root)
         raise NotJsonError(path, reason) from None
-    if _LONG_NUMBER.search(raw):
+    if not exact and (_LONG_NUMBER.search(raw) or b"-0.0" in raw):
         try:
             raw = _ENCODER.encode(_as_doubles(from_json(raw))).encode()
         except (OverflowError, ValueError):
@@ -128,6 +129,8 @@ def _as_doubles(value: JsonValue) -> JsonValue:
         return {k: _as_doubles(v) for k, v in value.items()}
     if isinstance(value, list):
         return [_as_doubles(v) for v in value]
+    if isinstance(value, float) and value == 0:
+        return 0 if str(value) == "-0.0" else value
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _EXACT:
         # As the servers write a 64-bit float: its shortest digits, then zeros.
         return int(Decimal(repr(float(value))))

@@ -50,9 +50,7 @@ async def campaign(ctx: inngest.Context) -> str:
 
     await ctx.step.run("welcome", mail, "welcome")
     await ctx.step.sleep("settle in", timedelta(days=3))
-    login = await ctx.step.wait_for_event(
-        "login", event="user/logged.in", if_exp=SAME_USER, timeout=timedelta(days=4)
-    )
+    login = await ctx.step.wait_for_event("login", event="user/logged.in", if_exp=SAME_USER, timeout=timedelta(days=4))
     if login is None:
         await ctx.step.run("remind", mail, "reminder")
         login = await ctx.step.wait_for_event(

@@ -63,8 +63,9 @@ class AsyncEngine(Surface):
         self._core.serving.take, self._core.serving.take_async = self._core.keep, self._take_async
 
     async def _take_async(self, events: Sequence[Event]) -> Sequence[str]:
-        # An app in a thread of its own sends: its loop cannot wait for the engine's.
-        if self._thread not in {None, threading.get_ident()}:
+        # The loop of an app in a thread of its own cannot wait for the engine's, and a task that a call left behind has
+        # the SDK's context of that call, in which no other function can be entered.
+        if self._thread not in {None, threading.get_ident()} or _around.get():
             return self._core.keep(events)
         return await self._call(self._core.take(events))
 

@@ -154,7 +154,7 @@ class Core:
         await self._drop_crons(plan.function.id)
         self.plans[plan.function.id] = plan
         for rule in flow_control:
-            text = f"function {plan.function.id!r}: {rule} is read and not enforced yet, every event starts a run"
+            text = f"function {plan.function.id!r}: {rule} is read and not enforced yet"
             self._warner.collect(text, FlowControlWarning)
         await self._runner.schedule_crons(version)
 

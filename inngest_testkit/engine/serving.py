@@ -97,7 +97,8 @@ class Serving:
         response = await transport.sync(_SYNC_HEADERS)
         registered = self._api.registered
         if registered is None:
-            said = response.unreachable or f"{response.status} {response.body[:200].decode(errors='replace')}"
+            shown = " ".join(response.body.decode(errors="replace").split())[:200]
+            said = response.unreachable or f"{response.status} {shown}"
             raise SetupError(
                 f"{where} did not register its functions: its answer to PUT was {said}. Is this the path that the SDK "
                 "is served at, and the client its client (engine.mount(app, path=..., client=client))?"

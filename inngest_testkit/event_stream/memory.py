@@ -74,6 +74,8 @@ class MemoryEventStream:
 
     async def next_due(self) -> datetime | None:
         """See `EventStream.next_due`."""
+        if not self._unsettled:
+            return None
         return min((until for _, until in self._unsettled.values() if until is not None), default=None)
 
     async def ack(self, message: Message) -> None:

@@ -99,8 +99,7 @@ class AppWorker:
         call = item.call or _CALL
         found = item.step in state.outputs if _is_targeted(item) else once and len(state.outputs) > call.memos
         if found:
-            # A worker that was thought lost has kept what this was to find out.
-            await self._advance(item)
+            await self._found(item, state)
         elif item.kind is ItemKind.SLEEP:
             await self._steps.keep(item.run_id, item.step, NOTHING, once=once)
             await self._steps.advance(
@@ -110,6 +109,13 @@ class AppWorker:
             await self._finish(item, state, plan, once=once)
         else:
             await self._begin(item, state, plan, once=once)
+
+    async def _found(self, item: QueueItem, state: RunState) -> None:
+        """Go on where a worker stopped that was thought lost: it has kept what the item was to find out."""
+        call = item.call or _CALL
+        for key in (item.step,) if _is_targeted(item) else list(state.outputs)[call.memos :]:
+            await self._steps.record_kept(item.run_id, key, state.outputs[key])
+        await self._advance(item, race=call.race)
 
     async def _advance(self, item: QueueItem, *, race: bool = False) -> bool:
         return await self._steps.advance(item.run_id, item.function_id, item.token, race=race)
@@ -162,7 +168,7 @@ class AppWorker:
             call = replace(call, immediate=False)
         memos = self._memos.get(item.run_id)
         if memos is None:
-            memos = self._memos[item.run_id] = Memos()
+            memos = self._memos[item.run_id] = Memos(state.run)
         prepared = prepare(
             state,
             call,
@@ -356,7 +362,7 @@ class AppWorker:
         await self._started(item, operation.key, once=once, op=operation.op)
         if operation.op == Opcode.STEP_RUN:
             try:
-                end = StepEnd.of_data(encode(operation.data, deepest=10_000))
+                end = StepEnd.of_data(encode(operation.data, deepest=10_000, exact=True))
             except NotJsonError as problem:
                 text = f"error reading generator opcode response: {problem}"
                 await self._call_failed(item, server_failure("Error", text), plan, once=once)
@@ -374,7 +380,10 @@ class AppWorker:
 
 def _is_targeted(item: QueueItem) -> bool:
     """Whether the item is about one step, whose key may be empty."""
-    return item.token == step_token(item.step)
+    return bool(item.step) or item.token == _UNNAMED
+
+
+_UNNAMED = step_token("")
 
 
 async def _nothing_real() -> StepResponse:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from inngest_testkit.cron import Schedule
@@ -36,7 +37,7 @@ class SdkFunction(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AppFunction:
     """A function as its app registered it.
 
@@ -51,7 +52,7 @@ class AppFunction:
     retries: int | None = None
     config: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
-    @property
+    @cached_property
     def max_attempts(self) -> int:
         """How often a call is made before it has failed for good, the first included."""
         retries = DEFAULT_RETRIES if self.retries is None else self.retries

@@ -14,6 +14,7 @@ from inngest_testkit.errors import PauseNotFoundError
 from inngest_testkit.lifecycle.edges import timeout_item
 from inngest_testkit.queue.base import Call, ItemKind, QueueItem
 from inngest_testkit.runs.model import EMPTY, ErrorInfo, HistoryKind
+from inngest_testkit.sdk.answer import error_info
 from inngest_testkit.state.base import PauseKind
 from inngest_testkit.values import NULL, Json, encode
 
@@ -85,6 +86,16 @@ class StepEnd:
         """Return the end of a wait that an event fulfilled."""
         return cls(event, event)
 
+    @classmethod
+    def of_memo(cls, memo: Json) -> StepEnd:
+        """Return the end that a memo tells."""
+        given: Any = memo.value
+        if isinstance(given, dict) and set(given) == {"error"}:
+            return cls.of_error(given["error"], error_info(given["error"]))
+        if isinstance(given, dict) and set(given) == {"data"}:
+            return cls(memo, encode(given["data"], deepest=10_000))
+        return cls(memo, memo)
+
 
 #: The end of a sleep, and of a wait whose time is over.
 NOTHING = StepEnd(NULL, NULL)
@@ -101,11 +112,28 @@ class AppSteps:
     ) -> None:
         """Write down how a step ended; `data` goes into its history."""
         await self._state.save_output(run_id, key, end.memo)
+        await self._record(run_id, key, end, attempt, data, once=once)
+
+    async def record_kept(self, run_id: str, key: str, memo: Json) -> None:
+        """Record how a step ended whose memo a lost worker has kept; nothing happens when it did that, too."""
+        begun = [
+            entry.attempt
+            for entry in await self._state.history(run_id)
+            if entry.step == key and entry.kind is HistoryKind.STEP_STARTED
+        ]
+        await self._record(run_id, key, StepEnd.of_memo(memo), (begun and begun[-1]) or 0, EMPTY, once=True)
+
+    async def _record(
+        self, run_id: str, key: str, end: StepEnd, attempt: int, data: Mapping[str, Any], *, once: bool
+    ) -> None:
+        what: dict[str, Any]
         if end.error is None:
-            kind, what = HistoryKind.STEP_COMPLETED, {"output": end.output, "app": True, **data}
+            kind, what = HistoryKind.STEP_COMPLETED, {"output": end.output, "app": True}
         else:
-            kind, what = HistoryKind.STEP_FAILED, {"error": end.error, "app": True, **data}
-        await self._recorder.run(kind, run_id, key, attempt, data=what, once=once)
+            kind, what = HistoryKind.STEP_FAILED, {"error": end.error, "app": True}
+        if data:
+            what.update(data)
+        await self._recorder.run(kind, run_id, key, attempt, what, once=once)
 
     async def advance(
         self, run_id: str, function_id: str, token: str, *, race: bool = False, immediate: bool = True

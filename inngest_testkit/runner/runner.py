@@ -74,7 +74,7 @@ class Runner:
         event = message.event
         for trigger in version.plan.triggers:
             if trigger.names(event.name) and self._is_met(trigger, version, event):
-                due = _due(version, event)
+                due = _due(version, event, self._clock.now())
                 await self._lifecycle.start(
                     version, event, trigger=trigger.text, cause=message.id, key=event.id, once=once, at=due
                 )
@@ -201,13 +201,16 @@ class Runner:
             return
         trigger = version.plan.triggers[item.trigger]
         event = _timer(version, item.trigger, due)
+        if isinstance(version.plan, AppPlan):
+            # One for all functions with the same schedule.
+            await self._lifecycle.publish(f"timer/{event.id}/{event.data['cron']}", event)
         await self._lifecycle.start(version, event, trigger=trigger.text, cause=item.id, key=item.id, once=once)
         await self._schedule_cron(version, item.trigger, trigger, due)
 
 
-def _due(version: FunctionVersion, event: Event) -> datetime | None:
+def _due(version: FunctionVersion, event: Event, now: datetime) -> datetime | None:
     """An app's function starts at the event's moment when that lies ahead. Source: recordings/sdk, event_future_ts."""
-    if not isinstance(version.plan, AppPlan) or event.ts is None:
+    if not isinstance(version.plan, AppPlan) or event.ts is None or event.ts <= epoch_ms(now):
         return None
     try:
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=event.ts)

@@ -18,7 +18,7 @@ from pydantic_core import from_json
 
 from inngest_testkit.runs.model import ErrorInfo
 from inngest_testkit.sdk.limits import Limits, exceeds
-from inngest_testkit.sdk.protocol import CallResponse, Header, Opcode, Operation, step_key
+from inngest_testkit.sdk.protocol import CallResponse, Header, Opcode, Operation, step_key, unhashed
 from inngest_testkit.sdk.request import hashed
 from inngest_testkit.values import Json
 
@@ -242,13 +242,13 @@ def _operation(given: object) -> Operation | Failure:
 
 
 def _key(given: Mapping[str, Any], display: str) -> str:
-    """Return the text whose hash is the operation's id; the id itself when it is the hash of nothing that is known."""
+    """Return the text whose hash is the operation's id; or one that has the id in it."""
     userland = given.get("userland")
     key = display
     if isinstance(userland, dict):
         written = userland.get("id")
         key = step_key(written if isinstance(written, str) else display, userland.get("index") or 0)
-    return key if hashed(key) == given["id"] else given["id"]
+    return key if hashed(key) == given["id"] else unhashed(given["id"])
 
 
 def _retry_after(response: CallResponse) -> timedelta | datetime | None:

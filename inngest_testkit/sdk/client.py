@@ -104,7 +104,7 @@ class ClientLink:
         """Undo the connection; the engine that had the client before has it again."""
         before = None if self._before is None else self._before()
         if before is not None and self.is_live:
-            before._connect()
+            before._connect()  # noqa: SLF001 - another of its kind
         else:
             self.cut()
 

@@ -22,6 +22,7 @@ __all__ = ["FLOW_CONTROL", "MOST_CANCELLATIONS", "MOST_CONCURRENCY_LIMITS", "che
 #: The options that decide when and whether a run starts or goes on, as they are registered.
 FLOW_CONTROL = (
     "batchEvents",
+    "cancel",
     "concurrency",
     "debounce",
     "idempotency",
@@ -29,6 +30,7 @@ FLOW_CONTROL = (
     "rateLimit",
     "singleton",
     "throttle",
+    "timeouts",
 )
 MOST_CONCURRENCY_LIMITS = 2
 MOST_CANCELLATIONS = 5

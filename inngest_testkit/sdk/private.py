@@ -263,6 +263,11 @@ class Handler:
             self._names.framework,
             client._mode,  # noqa: SLF001 - this module is for that
         )
+        if self._names.sdk_header not in response.headers:
+            # An answer that could not be made; the SDK's handler adds these.
+            mode = client._mode  # noqa: SLF001 - this module is for that
+            more = self._names.headers(env=client.env, framework=self._names.framework, server_kind=mode)
+            response.headers.update(more)
         return SdkAnswer(response, response.body_bytes())
 
     def call_sync(self, body: bytes, headers: dict[str, str], query: dict[str, str], url: str) -> SdkAnswer:
@@ -312,6 +317,8 @@ class _Names:
     request: Any
     response: Any
     framework: Any
+    headers: Any
+    sdk_header: str
     no_streaming: Any
     server_request: Any
     memos: Any
@@ -347,6 +354,8 @@ def _names() -> _Names:
         request=comm.CommRequest,
         response=comm.CommResponse,
         framework=server.Framework.FLASK,
+        headers=net.create_headers,
+        sdk_header=server.HeaderKey.SDK.value,
         no_streaming=getattr(public, "Streaming", None) and public.Streaming.DISABLE,
         server_request=server.ServerRequest,
         memos=step.StepMemos.from_raw,
@@ -374,7 +383,8 @@ def http_clients(client: inngest.Inngest) -> tuple[httpx.AsyncClient, httpx.Clie
 def live_clients() -> Iterable[inngest.Inngest]:
     """Return every SDK client of this process."""
     kind = importlib.import_module("inngest").Inngest
-    return [found for found in gc.get_objects() if isinstance(found, kind)]
+    # By their type: isinstance also asks for `__class__`, and wakes whatever is lazy in this process.
+    return [found for found in gc.get_objects() if issubclass(type(found), kind)]
 
 
 def guard_sends(refusal: Any) -> None:  # noqa: ANN401 - a callable of the client

@@ -26,6 +26,7 @@ __all__ = [
     "Transport",
     "hash_step",
     "step_key",
+    "unhashed",
 ]
 
 #: The `stepId` of a call that targets no step.
@@ -145,6 +146,16 @@ class Operation:
         return self.opts.get("parallelMode") == "race"
 
 
+_UNHASHED = "sha1:"
+
+
+def unhashed(step_id: str) -> str:
+    """Return the key of a step of which only the id on the wire is known."""
+    return f"{_UNHASHED}{step_id}"
+
+
 def hash_step(key: str) -> str:
-    """Return the id of a step on the wire: SHA-1, in hex."""
+    """Return the id of a step on the wire: SHA-1, in hex; a key made by `unhashed` has the id in it."""
+    if key.startswith(_UNHASHED):
+        return key.removeprefix(_UNHASHED)
     return hashlib.sha1(key.encode(), usedforsecurity=False).hexdigest()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from inngest_testkit.queue.base import Call
-    from inngest_testkit.state.base import RunState
+    from inngest_testkit.state.base import NewRun, RunState
     from inngest_testkit.values import Json
 
 __all__ = ["Memos", "PreparedCall", "hashed", "prepare"]
@@ -29,13 +29,15 @@ hashed = lru_cache(maxsize=4096)(hash_step)
 
 
 class Memos:
-    """The memos of one run as its requests carry them; grows with the run, so that nothing is written twice."""
+    """The parts of one run's requests that stay, and its memos, which grow: nothing is written twice."""
 
-    __slots__ = ("_count", "_ids", "_steps")
+    __slots__ = ("_count", "_ids", "_steps", "event", "events", "function", "run")
 
-    def __init__(self) -> None:
+    def __init__(self, run: NewRun) -> None:
         self._count = 0
         self._ids = self._steps = b""
+        self.event, self.events = run.event.raw, b"[%b]" % run.event.raw
+        self.function, self.run = run.workflow_id.encode(), run.run_id.encode()
 
     def of(self, outputs: Mapping[str, Json]) -> tuple[bytes, bytes]:
         """Return the ids of the steps that are done, in order of completion, and the memos by id; both as JSON."""
@@ -83,22 +85,22 @@ def prepare(
     context = _CONTEXT % (
         attempt,
         b"false" if call.immediate else b"true",
-        run.workflow_id.encode(),
+        memos.function,
         attempt + 1,
         job,
         max_attempts,
         job,
         job,
-        run.run_id.encode(),
+        memos.run,
         # Of a call that targets no step, everything is known; a targeted one keeps the place where it was planned.
         len(state.outputs) if target is None else call.memos,
         stack,
     )
-    event, fetchable = run.event.raw, _CARRIED
-    body = _BODY % (context, b"false", event, b"[%b]" % event, steps, b"false", version)
+    event, fetchable = memos.event, _CARRIED
+    body = _BODY % (context, b"false", event, memos.events, steps, b"false", version)
     if exceeds(len(body), limit):
-        fetchable = {"actions": steps, "batch": b"[%b]" % event}
-        body = _BODY % (context, b"true", event, b"[%b]" % event, b"{}", b"true", version)
+        fetchable = {"actions": steps, "batch": memos.events}
+        body = _BODY % (context, b"true", event, memos.events, b"{}", b"true", version)
         if exceeds(len(body), limit):
             body = _BODY % (context, b"true", event, b"[]", b"{}", b"true", version)
     headers = {

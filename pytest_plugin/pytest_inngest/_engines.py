@@ -135,6 +135,9 @@ def _functions(item: pytest.Item, given: object) -> Iterator[Function]:
             yield one
         elif isinstance(one, (str, os.PathLike)):
             yield from (loaded.function for loaded in load_functions(_found(item, Path(one))))
+        elif type(one).__module__.startswith("inngest."):
+            name = repr(getattr(one, "id", one))
+            refuse(item, f"functions takes Function objects and paths; {name} is served: engine.serve(client, [...])")
         else:
             refuse(item, f"functions takes Function objects and paths, found {type(one).__name__}: {one!r}")
 

@@ -23,6 +23,7 @@ __all__ = ["TITLE", "describe", "timeline"]
 TITLE = "inngest timeline"
 _MOST_RUNS = 10
 _MOST_EVENTS = 10
+_MOST_FINDINGS = 10
 _FIRST_LINES, _LAST_LINES = 20, 40
 _DERIVED = ("the test's node id", "--inngest-seed")
 
@@ -72,12 +73,15 @@ def _runs(runs: Sequence[Run]) -> list[str]:
 
 
 def timeline(run: Run) -> str:
-    """Return a run's timeline; of a long one, the beginning and the end."""
+    """Return a run's timeline, of a long one the beginning and the end, and what was found of its handler."""
     lines = run.timeline().splitlines()
     left = len(lines) - _FIRST_LINES - _LAST_LINES
     if left > 1:
         lines[_FIRST_LINES:-_LAST_LINES] = [f"  … {left} lines left out; run.timeline() has them"]
-    return "\n".join(lines)
+    found = [f"  {finding.kind}: {finding.message}".splitlines() for finding in run.findings[:_MOST_FINDINGS]]
+    left = len(run.findings) - _MOST_FINDINGS
+    more = [f"  … {_many(left, 'finding')} left out; run.findings has them"] if left > 0 else []
+    return "\n".join([*lines, *("\n    ".join(each) for each in found), *more])
 
 
 def _started_nothing(engine: Engine | AsyncEngine, *, complete: bool) -> list[str]:
@@ -94,7 +98,9 @@ def _started_nothing(engine: Engine | AsyncEngine, *, complete: bool) -> list[st
     taken = _taken(engine)
     lines = []
     for event_id, event in {event.id: event for event in journal.events}.items():
-        if complete and event_id not in taken and event_id not in reasons:
+        # Hardly any function listens to what the engine itself tells.
+        internal = event.name.startswith("inngest/")
+        if complete and not internal and event_id not in taken and event_id not in reasons:
             reasons[event_id] = [_unmatched(engine, event)]
         lines += [f"  {event.name} ({event_id}): {reason}" for reason in reasons.get(event_id, ())]
     if not lines:

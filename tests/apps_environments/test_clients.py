@@ -15,7 +15,6 @@ from inngest_testkit import Engine, UnservedClientError
 from inngest_testkit.errors import SetupError
 from inngest_testkit.sdk.private import http_clients
 
-
 from .shop import calling, dev_client, listening_to
 from .web import flask_app
 
@@ -95,7 +94,9 @@ def test_an_unserved_client_is_refused_by_its_name(server):
     served, other = dev_client(), dev_client("crm")
     with Engine() as engine:
         engine.serve(served, [])
-        with pytest.raises(UnservedClientError, match=r"^the client of app 'crm' is not served by the engine") as caught:
+        with pytest.raises(
+            UnservedClientError, match=r"^the client of app 'crm' is not served by the engine"
+        ) as caught:
             other.send_sync(EVENT)
         assert caught.value.app_id == "crm"
         with pytest.raises(UnservedClientError, match="'crm'"):
@@ -107,7 +108,9 @@ def test_an_unserved_client_is_refused_by_its_name(server):
 def test_an_unserved_client_in_a_step_fails_the_step():
     client, other = dev_client(), dev_client("crm")
     with Engine() as engine:
-        engine.serve(client, [calling(client, lambda ctx: ctx.step.run("s", lambda: other.send_sync(EVENT)), retries=0)])
+        engine.serve(
+            client, [calling(client, lambda ctx: ctx.step.run("s", lambda: other.send_sync(EVENT)), retries=0)]
+        )
         run = engine.send("go").run
         assert run.error.name == "UnservedClientError"
         assert "engine.serve(client, [...]) first" in run.error.message

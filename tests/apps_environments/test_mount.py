@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import fastapi
 import inngest
 import pytest
+import respx
 
 from inngest_testkit import Engine, RunStatus
 from inngest_testkit.errors import SetupError
 
 from .shop import GO, awaiting, calling, dev_client
-from .web import FRAMEWORKS, KEY, fastapi_app, flask_app, production_client, web_app
+from .web import FRAMEWORKS, fastapi_app, flask_app, production_client, web_app
 
 
 @pytest.fixture(params=FRAMEWORKS)
@@ -147,7 +149,7 @@ def test_middleware_of_the_client_takes_part(engine, framework):
         engine.mount(app, client=client)
         run = engine.send("go").run
     assert run.output == 101
-    assert seen[0].endswith("Request") or seen[0] == "NoneType" or framework == "flask"
+    assert len(seen) == 1
 
 
 def test_a_production_client_checks_the_signature(engine, framework, kind):
@@ -160,18 +162,14 @@ def test_a_production_client_checks_the_signature(engine, framework, kind):
 
 
 def test_a_call_signed_with_another_key_fails(engine, framework):
+    """As when the key of the app's environment is not that of the server."""
     client = production_client()
     with web_app(framework, client, [calling(client, lambda ctx: 1, retries=0)]) as app:
+        client._signing_key = "signkey-test-ffff"
         engine.mount(app, client=client)
-        client._signing_key = KEY
-        engine._core.serving._parts.apps._of["shop-one"] = _resigned(engine, "signkey-test-ffff")
         run = engine.send("go").run
     assert run.status is RunStatus.FAILED
-
-
-def _resigned(engine, key):
-    app = engine._core.serving._parts.apps._of["shop-one"]
-    return type(app)(app.app_id, app.transport, key)
+    assert "nauthorized" in str(run.output) or "sig_verification_failed" in str(run.output)
 
 
 def test_a_wrong_path_says_what_the_app_answered(engine, framework):
@@ -186,12 +184,15 @@ def test_a_wrong_path_says_what_the_app_answered(engine, framework):
 
 def test_another_client_than_the_apps_is_told(engine):
     client, other = dev_client(), dev_client("crm")
-    with pytest.raises(SetupError, match="and the client its client"):
-        engine.mount(flask_app(client, [calling(client, lambda ctx: 1)]), client=other)
+    app = flask_app(client, [calling(client, lambda ctx: 1)])
+    with respx.mock:
+        respx.post("http://127.0.0.1:8288/fn/register").respond(json={"ok": True})
+        with pytest.raises(SetupError, match="and the client its client"):
+            engine.mount(app, client=other)
 
 
 def test_what_is_no_client_is_refused(engine):
-    with pytest.raises(SetupError, match="expected the app's inngest.Inngest client, found str"):
+    with pytest.raises(SetupError, match=r"expected the app's inngest\.Inngest client, found str"):
         engine.mount(flask_app(dev_client(), []), client="shop")
 
 
@@ -212,7 +213,7 @@ def test_mounting_again_replaces_the_apps_functions(engine):
 def test_two_apps_in_one_engine_invoke_each_other(engine):
     shop, crm = dev_client(), dev_client("crm")
     add = crm.create_function(fn_id="add", trigger=inngest.TriggerEvent(event="never"))(_one_more)
-    caller = calling(shop, lambda ctx: ctx.step.invoke("add", function=add, data={"n": 1}))
+    caller = calling(shop, lambda ctx: ctx.step.invoke_by_id("add", app_id="crm", function_id="add", data={"n": 1}))
     engine.mount(flask_app(crm, [add]), client=crm)
     engine.mount(fastapi_app(shop, [caller]), client=shop)
     run = engine.send("go").run
@@ -275,8 +276,6 @@ def test_http_middleware_of_the_app_takes_part(engine):
 
 def test_a_sync_function_that_fastapi_runs_in_a_thread_sleeps_by_the_engines_clock(engine):
     """The thread has no context of the call; so has what it sends and how long it waits."""
-    import threading
-
     client, threads = dev_client(), []
 
     def code(ctx):

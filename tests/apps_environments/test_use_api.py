@@ -7,7 +7,6 @@ import pytest
 
 from inngest_testkit import Engine, Limits
 
-
 from .shop import GO, awaiting, calling, dev_client
 from .web import fastapi_app, flask_app, production_client
 

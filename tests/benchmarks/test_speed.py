@@ -7,11 +7,10 @@ import heapq
 import json
 import time
 import tracemalloc
-from contextlib import contextmanager
-
-import pytest
 
 from inngest_testkit import Engine, Event, Function, Step, after, on_event
+
+from .measuring import best, ratio, without_collector
 
 
 def chain(name, length):
@@ -24,46 +23,6 @@ def engine_of(*functions):
     engine = Engine(max_steps=10**9)
     engine.register(*functions)
     return engine
-
-
-def best(work, rounds=7):
-    times = []
-    for _ in range(rounds):
-        start = time.thread_time()
-        work()
-        times.append(time.thread_time() - start)
-    return min(times)
-
-
-def ratio(work, other, attempts=5):
-    """The lowest of several ratios, each of two measurements side by side: noise only ever adds."""
-    found = []
-    for _ in range(attempts):
-        gc.collect()
-        other_first = best(other)
-        found.append(best(work) / min(other_first, best(other)))
-    return min(found)
-
-
-@contextmanager
-def without_collector():
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
-@pytest.fixture
-def report(benchmark):
-    """Show the work in the benchmark table, with its ratio."""
-
-    def show(work, measured):
-        benchmark.extra_info["ratio"] = round(measured, 2)
-        benchmark.pedantic(work, rounds=3, iterations=1)
-        return measured
-
-    return show
 
 
 def test_a_ten_step_chain_costs_at_most_20_times_its_bare_callables(report):

@@ -159,7 +159,7 @@ def recorded(recording: SdkRecording) -> SdkBehaviour:
         calls=tuple(_call(request) for request in kept),
         own=tuple(_received(event) for event in recording.events),
         received=tuple(_received(event) for event in recording.received_events),
-        outcomes=tuple(_outcome(run) for run in recording.runs),
+        outcomes=tuple(_outcome(run, recording.events) for run in recording.runs),
         replies=tuple(_replies(recording)),
         ordered=recording.stable["request_order"],
         same_set=recording.stable["request_set"],
@@ -203,7 +203,10 @@ def _received(event: Mapping[str, Any]) -> Received:
     return Received(_at(event["received"]) or 0.0, event["event"], tuple(event["runs"]))
 
 
-def _outcome(run: Mapping[str, Any]) -> Outcome:
+def _outcome(run: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Outcome:
+    ended = _at(run["ended"])
+    if run.get("status_and_output_from_event"):
+        ended = next(seconds_of(each["event"]["ts"]) for each in events if _tells_the_end(each["event"], run["run"]))
     return Outcome(
         run=run["run"],
         function=run["function"],
@@ -212,8 +215,12 @@ def _outcome(run: Mapping[str, Any]) -> Outcome:
         trigger=run["trigger"],
         queued=_at(run["queued"]),
         started=_at(run["started"]),
-        ended=_at(run["ended"]),
+        ended=ended,
     )
+
+
+def _tells_the_end(event: Mapping[str, Any], run: str) -> bool:
+    return event["name"] == "inngest/function.finished" and event["data"]["run_id"] == run
 
 
 def _at(text: str | None) -> float | None:

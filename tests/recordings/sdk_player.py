@@ -98,8 +98,10 @@ class _Player:
         return self._behaviour(replies)
 
     def _serve(self, app: str, factory: str) -> None:
-        make = getattr(self.module, "CLIENT", inngest.Inngest)
-        client = self.clients.setdefault(app, make(app_id=app, is_production=False))
+        if app not in self.clients:
+            make = getattr(self.module, "CLIENT", inngest.Inngest)
+            self.clients[app] = make(app_id=app, is_production=False)
+        client = self.clients[app]
         self.engine.serve(client, getattr(self.module, factory)(client))
 
     # -- the script

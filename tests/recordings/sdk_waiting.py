@@ -28,6 +28,7 @@ WAITS_FOR = {
     "batch_timeout": BATCHING,
     "cancel_mid_step": CANCELLING,
     "cancel_on_event": CANCELLING,
+    "cancel_timeout": CANCELLING,
     "concurrency_key": CONCURRENCY,
     "concurrency_one": CONCURRENCY,
     "concurrency_parallel_steps": CONCURRENCY,
@@ -83,6 +84,4 @@ USES: dict[str, Callable[[SdkRecording], bool]] = {
     TIMEOUTS: _registers("timeouts"),
 }
 #: Features without which the engine says that it does not do what a function asks for.
-SAID = {BATCHING, CONCURRENCY, DEBOUNCE, IDEMPOTENCY, PRIORITY, RATE_LIMIT, SINGLETON, THROTTLE}
-#: Features without which a recording is played otherwise, and nothing says so.
-UNSAID = {CANCELLING, TIMEOUTS}
+SAID = {BATCHING, CANCELLING, CONCURRENCY, DEBOUNCE, IDEMPOTENCY, PRIORITY, RATE_LIMIT, SINGLETON, THROTTLE, TIMEOUTS}

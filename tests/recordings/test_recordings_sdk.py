@@ -1,7 +1,7 @@
 """Every recording of the SDK against the current server is replayed on the engine and does what was recorded.
 
-What differs on purpose stands in `sdk_deliberate.py`, what cannot be played yet in `sdk_waiting.py`. A recording in
-neither must be met exactly, and an entry without which a recording is met as well is an error.
+What differs on purpose, and what is not settled, stands in `sdk_deliberate.py`; what cannot be played yet in
+`sdk_waiting.py`. A recording in neither must be met exactly, and an entry that is not needed is an error.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from inngest_testkit import FlowControlWarning
 from .deliberate import expectation
 from .sdk_behaviour import recorded
 from .sdk_comparing import differences
-from .sdk_deliberate import EXPECTED, UNSETTLED, deliberate
+from .sdk_deliberate import EXPECTED
 from .sdk_player import play, start_of
 from .sdk_recording import FOLDER, SdkRecording, names
 from .sdk_values import Reader
-from .sdk_waiting import ELSEWHERE, SAID, UNSAID, USES, WAITS_FOR
+from .sdk_waiting import ELSEWHERE, SAID, USES, WAITS_FOR
 
 if TYPE_CHECKING:
     from .sdk_behaviour import SdkBehaviour
@@ -47,23 +47,22 @@ def found(recording: SdkRecording, expected: SdkBehaviour, actual: SdkBehaviour)
 @pytest.mark.parametrize("name", PLAYED)
 def test_the_replay_does_what_was_recorded(name, replay):
     recording = SdkRecording.read(name)
-    expected = expectation(recorded(recording), deliberate(recording))
-    assert found(recording, expected, replay(name)) == []
+    assert found(recording, expectation(recorded(recording), EXPECTED.get(name, [])), replay(name)) == []
 
 
 def each_difference() -> list:
     return [
         pytest.param(name, number, id="-".join([name, "rule", *map(str, difference.rules)]))
-        for name in PLAYED
-        for number, difference in enumerate(deliberate(SdkRecording.read(name)))
+        for name, expected in EXPECTED.items()
+        for number, difference in enumerate(expected)
     ]
 
 
 @pytest.mark.parametrize(("name", "number"), each_difference())
-def test_each_difference_is_there(name, number, replay):
+def test_each_deliberate_difference_is_there(name, number, replay):
     """Without it, what was recorded is not what the library does."""
     recording = SdkRecording.read(name)
-    others = deliberate(recording)
+    others = list(EXPECTED[name])
     without = others.pop(number)
     assert found(recording, expectation(recorded(recording), others), replay(name)), f"no longer needed: {without.what}"
 
@@ -74,9 +73,9 @@ def test_each_difference_is_there(name, number, replay):
 def test_every_recording_has_one_place():
     assert WAITS_FOR.keys() | ELSEWHERE.keys() | set(PLAYED) == set(names())
     assert not WAITS_FOR.keys() & ELSEWHERE.keys()
-    assert EXPECTED.keys() | UNSETTLED.keys() <= set(PLAYED)
-    assert len(PLAYED) >= 86
-    assert all((FOLDER.parents[3] / test.removeprefix("tests/")).is_file() for test in ELSEWHERE.values())
+    assert EXPECTED.keys() <= set(PLAYED)
+    assert len(PLAYED) >= 85
+    assert all((FOLDER.parents[3] / test).is_file() for test in ELSEWHERE.values())
 
 
 @pytest.mark.parametrize("name", WAITS_FOR)
@@ -89,12 +88,6 @@ def test_what_waits_asks_for_what_is_not_enforced(name):
     """Once the engine no longer says so, the recording has to be played."""
     with pytest.raises(FlowControlWarning):
         play(SdkRecording.read(name))
-
-
-@pytest.mark.parametrize("name", [name for name, feature in WAITS_FOR.items() if feature in UNSAID])
-def test_what_waits_is_played_otherwise(name, replay):
-    recording = SdkRecording.read(name)
-    assert found(recording, recorded(recording), replay(name)), "it can be played"
 
 
 # -- that differences are seen

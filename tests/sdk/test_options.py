@@ -142,7 +142,7 @@ def test_options_that_say_nothing_are_not_used(option, nothing):
 
 
 def test_flow_control_is_named():
-    """Only the options that steer when runs start are named, sorted, as they are registered."""
+    """Only the options that steer when runs start and end are named, sorted, as they are registered."""
     config = function(
         timeouts={"start": "1s"},
         cancel=[{"event": "stop"}],
@@ -151,5 +151,5 @@ def test_flow_control_is_named():
         concurrency=3,
     )
     (read,) = read_functions("shop", [config])
-    assert flow_control_of(read) == ("concurrency", "idempotency", "throttle")
+    assert flow_control_of(read) == ("cancel", "concurrency", "idempotency", "throttle", "timeouts")
     assert list(FLOW_CONTROL) == sorted(FLOW_CONTROL)

@@ -12,8 +12,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from inngest_testkit.sdk.inspection import Entry
-from inngest_testkit.runs.entries import TracedStep
+from inngest_testkit.runs.entries import Entry, TracedStep
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ATTEMPTS = 3

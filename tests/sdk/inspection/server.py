@@ -19,7 +19,8 @@ from inngest._internal.server_lib import Framework
 from inngest._internal.step_lib.base import StepIDCounter
 from inngest._internal.step_lib.group import in_parallel
 
-from inngest_testkit.sdk.inspection import Entry, Inspector
+from inngest_testkit.runs.entries import Entry
+from inngest_testkit.sdk.inspection import Inspector
 from inngest_testkit.sdk.protocol import DISCOVERY, Operation, TracedStep, hash_step, step_key
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -57,7 +58,8 @@ class Server:
         client = inngest.Inngest(app_id="app", is_production=False)
         trigger = inngest.TriggerEvent(event="go")
         function = client.create_function(fn_id="fn", trigger=trigger)(self._traced(handler))
-        parts = {"enable_unauthed_sync": None, "streaming": None}
+        taken = CommHandler.__init__.__annotations__  # of which an older SDK has fewer
+        parts = {name: None for name in ("enable_unauthed_sync", "streaming") if name in taken}
         self._handler = CommHandler(client=client, framework=Framework.FLASK, functions=[function], **parts)
 
     def _traced(self, handler):

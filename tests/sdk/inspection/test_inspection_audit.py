@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inngest_testkit.sdk.inspection import TypeChange, type_changes
+from inngest_testkit.runs.entries import TypeChange
+from inngest_testkit.sdk.inspection import type_changes
 
 
 class Point(NamedTuple):

@@ -6,8 +6,8 @@ import pickle
 
 import pytest
 
-from inngest_testkit.errors import TestkitError
-from inngest_testkit.sdk.inspection import NondeterminismError, find_disagreement
+from inngest_testkit.errors import NondeterminismError, TestkitError
+from inngest_testkit.sdk.inspection import find_disagreement
 
 from .traces import entry
 

@@ -147,7 +147,7 @@ def test_the_warnings_are_named_as_they_are_imported():
 
 
 def test_a_run_of_many_steps_compares_each_entry_once(monkeypatch):
-    """The cost of a run is one comparison for each entry."""
+    """The cost of a run is at most one comparison for each entry, with the one before."""
     compared = []
     real = module.find_disagreement
     monkeypatch.setattr(module, "find_disagreement", lambda *both: compared.append(both) or real(*both))
@@ -155,4 +155,5 @@ def test_a_run_of_many_steps_compares_each_entry_once(monkeypatch):
     inspector = Inspector()
     entries = [entry(" ".join(ids[: i + 1]), ids[i], number=i) for i in range(50)]
     assert kinds(inspector, *entries) == []
-    assert [later.number - earlier.number for earlier, later in compared] == [1] * 49
+    assert len(compared) <= 49
+    assert {later.number - earlier.number for earlier, later in compared} <= {1}

@@ -8,8 +8,8 @@ import itertools
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
-from inngest_testkit.sdk.inspection import Inspector, find_disagreement
 from inngest_testkit.runs.entries import TracedStep
+from inngest_testkit.sdk.inspection import Inspector, find_disagreement
 
 from .model import Play, programs
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from inngest_testkit.sdk.inspection import Entry
+from inngest_testkit.runs.entries import Entry
 from inngest_testkit.sdk.protocol import Operation, TracedStep, hash_step, step_key
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,0 +1,17 @@
+"""What the benchmarks share."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def report(benchmark):
+    """Show the work in the benchmark table, with its ratio."""
+
+    def show(work, measured):
+        benchmark.extra_info["ratio"] = round(measured, 2)
+        benchmark.pedantic(work, rounds=3, iterations=1)
+        return measured
+
+    return show
