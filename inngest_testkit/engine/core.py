@@ -7,31 +7,23 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from inngest_testkit.clock import epoch_ms, later
-from inngest_testkit.data_store.base import ActionVersion
 from inngest_testkit.drivers.mock import Mock
-from inngest_testkit.drivers.python import check_callable
 from inngest_testkit.durations import format_duration, to_timedelta
+from inngest_testkit.engine.catalog import Catalog
 from inngest_testkit.engine.components import wire
 from inngest_testkit.engine.freeze import Frozen
 from inngest_testkit.engine.options import Duration, Options
 from inngest_testkit.engine.results import Sent
-from inngest_testkit.engine.serving import Serving, not_enforced, plans_of
+from inngest_testkit.engine.serving import Serving
 from inngest_testkit.errors import (
     EventError,
-    InvalidFunctionsError,
     NotFoundError,
     RunIncompleteError,
     SetupError,
     suggestion,
 )
 from inngest_testkit.events import Event, to_event
-from inngest_testkit.functions.app import AppPlan
-from inngest_testkit.functions.dsn import dsn
-from inngest_testkit.functions.loader import load_functions
-from inngest_testkit.functions.model import Function, PythonRuntime
-from inngest_testkit.functions.plan import FunctionPlan, plan_function
-from inngest_testkit.functions.validation import check_functions
-from inngest_testkit.lifecycle import FlowControlWarning, UnknownFieldWarning
+from inngest_testkit.functions.plan import FunctionPlan
 from inngest_testkit.queue.base import ItemKind, PendingItem, QueueItem
 from inngest_testkit.runs import HistoryEntry, Run, RunStatus
 from inngest_testkit.runs.model import HistoryKind
@@ -44,7 +36,8 @@ if TYPE_CHECKING:
     import inngest
 
     from inngest_testkit.drivers.base import Bridge
-    from inngest_testkit.functions.app import AppFunction, Plan
+    from inngest_testkit.functions.app import AppFunction
+    from inngest_testkit.functions.model import Function
     from inngest_testkit.runs.model import StepRecord
 
 __all__ = ["Core"]
@@ -65,10 +58,9 @@ class Core:
         self._lockstep = parts.lockstep
         self._lifecycle.on_end = self._ended
         self.frozen = Frozen(self.clock) if options.freeze else None
-        self.serving = Serving(bridge, parts, self, options.limits)
-        self.plans: dict[str, Plan] = {}
-        #: The function that an action belongs to, by DSN.
-        self._owners: dict[str, str] = {}
+        self.catalog = Catalog(parts)
+        self.plans = self.catalog.plans
+        self.serving = Serving(bridge, parts, self, options.limits, self.catalog.add_app)
         #: Events that clients sent while the engine could not take them; taken at its next call.
         self._inbox: list[Event] = []
         self._next_due: datetime | None = None
@@ -79,89 +71,28 @@ class Core:
 
     async def register(self, *functions: Function) -> None:
         """Add functions, or new versions of those that are there; nothing is added when one has a problem."""
-        for function in functions:
-            if not isinstance(function, Function):
-                raise SetupError(f"register takes Function objects, found {type(function).__name__}: {function!r}")
-            for step in function.steps:
-                if isinstance(step.runtime, PythonRuntime):
-                    check_callable(step.runtime.run, f"function {function.id!r}, step {step.id!r}")
-        problems = check_functions(functions) or self._shared_actions(functions)
-        if problems:
-            raise InvalidFunctionsError(problems)
-        for plan in [plan_function(function) for function in functions]:
-            await self._add(plan)
-        self._next_due = await self._lockstep.next_due()
-
-    def _shared_actions(self, functions: Sequence[Function]) -> list[str]:
-        """Find the steps whose action is that of a function which is there already."""
-        problems = []
-        for function in functions:
-            for step in function.steps:
-                action = dsn(function.id, step.id)
-                owner = self._owners.get(action, function.id)
-                if owner != function.id:
-                    problems.append(
-                        f"function {function.id!r}, step {step.id!r}: its action {action!r} is that of function "
-                        f"{owner!r}, which is registered; rename one of them"
-                    )
-        return problems
+        await self.catalog.register(*functions)
+        await self._after_work()
 
     async def load(self, path: str | os.PathLike[str]) -> tuple[Function, ...]:
         """Add every function found below a folder, or in one file."""
-        loaded = load_functions(path)
-        await self.register(*(each.function for each in loaded))
-        for each in loaded:
-            for field in each.ignored:
-                self._warner.collect(field, UnknownFieldWarning)
-        return tuple(each.function for each in loaded)
+        loaded = await self.catalog.load(path)
+        await self._after_work()
+        return loaded
 
     async def serve(
         self, client: inngest.Inngest, functions: Sequence[inngest.Function[Any]]
     ) -> tuple[AppFunction, ...]:
         """Add the functions of an SDK client, called in this process."""
-        return await self._add_app(await self.serving.serve(client, functions), client.app_id)
+        served = await self.serving.serve(client, functions)
+        await self._after_work()
+        return served
 
     async def mount(self, target: object, path: str, client: inngest.Inngest | None) -> tuple[AppFunction, ...]:
         """Add the functions that a web app serves."""
-        functions = await self.serving.mount(target, path, client)
-        return await self._add_app(functions, functions[0].app_id if functions else "")
-
-    async def _add_app(self, functions: Sequence[AppFunction], app_id: str) -> tuple[AppFunction, ...]:
-        plans = plans_of(functions, self.plans)
-        there = {plan.function.id for plan in plans}
-        for function_id, plan in list(self.plans.items()):
-            if isinstance(plan, AppPlan) and plan.function.app_id == app_id and function_id not in there:
-                await self._data.retire_function(function_id, self.clock.now())
-                await self._drop_crons(function_id)
-                del self.plans[function_id]
-        for plan in plans:
-            await self._make_live(plan, not_enforced(plan))
-        self._next_due = await self._lockstep.next_due()
-        return tuple(functions)
-
-    async def _add(self, plan: FunctionPlan) -> None:
-        now, function_id = self.clock.now(), plan.function.id
-        minor = len(await self._data.function_history(function_id)) + 1
-        for step in plan.function.steps:
-            name = plan.actions[step.id].dsn
-            self._owners[name] = function_id
-            await self._data.create_action_version(ActionVersion(name, 1, minor, step.name, step.runtime, now))
-            await self._data.enable_action_version(name, 1, minor, now)
-        await self._make_live(plan, plan.flow_control)
-
-    async def _make_live(self, plan: Plan, flow_control: Sequence[str]) -> None:
-        version = await self._data.create_function_version(plan, self.clock.now())
-        await self._drop_crons(plan.function.id)
-        self.plans[plan.function.id] = plan
-        for rule in flow_control:
-            text = f"function {plan.function.id!r}: {rule} is read and not enforced yet"
-            self._warner.collect(text, FlowControlWarning)
-        await self._runner.schedule_crons(version)
-
-    async def _drop_crons(self, function_id: str) -> None:
-        for pending in self._queue.snapshot():
-            if pending.item.kind is ItemKind.CRON and pending.item.function_id == function_id:
-                await self._queue.discard(item_id=pending.item.id)
+        served = await self.serving.mount(target, path, client)
+        await self._after_work()
+        return served
 
     # -- events and time
 
@@ -338,7 +269,7 @@ class Core:
 
     async def execute(self, function: object, event: object, data: object, limit: Duration) -> Run:
         """Start one function with an event, and work until its run is over."""
-        version = await self._data.function(self.function_id(function))
+        version = await self._data.function(self.catalog.id_of(function))
         (received,) = self._received(event, data, None, None, None)
         started: dict[str, list[str]] = {}
         cause = f"execute/{self.ids.ulid()}"
@@ -421,27 +352,10 @@ class Core:
             dropped = "" if self._keep == "all" else f"; or {DROPPED}"
             raise NotFoundError("run", run_id, reason=f"this engine does not have it{dropped}")
 
-    def function_id(self, given: object) -> str:
-        """Return the id of a function that is given as its id, its id within its app, or the function itself."""
-        name = given if isinstance(given, str) else getattr(given, "id", None)
-        if isinstance(name, str):
-            if name in self.plans:
-                return name
-            local = [
-                function_id
-                for function_id, plan in self.plans.items()
-                if isinstance(plan, AppPlan) and function_id == f"{plan.function.app_id}-{name}"
-            ]
-            if len(local) == 1:
-                return local[0]
-            if local:
-                raise NotFoundError("function", name, local, reason="several apps have a function of this id")
-        raise NotFoundError("function", str(name or given), self.plans)
-
     def runs(self, function: object, status: RunStatus | str | None) -> list[Run]:
         """Return runs in order of creation."""
         if function is not None:
-            function = self.function_id(function)
+            function = self.catalog.id_of(function)
         if status is not None and status not in set(RunStatus):
             raise NotFoundError("status", status, [s.value for s in RunStatus])
         views = (
@@ -465,7 +379,7 @@ class Core:
 
     def mock(self, function_id: object, step_id: str, **behaviour: Any) -> Mock:  # noqa: ANN401 - as Mock takes it
         """Put a mock before a step."""
-        plan = self.plans[self.function_id(function_id)]
+        plan = self.plans[self.catalog.id_of(function_id)]
         if isinstance(plan, FunctionPlan) and step_id not in plan.actions:
             raise NotFoundError("step", step_id, plan.step_ids, reason=f"function {function_id!r} does not have it")
         return self.drivers.mocks.add(Mock(plan.function.id, step_id, **behaviour))

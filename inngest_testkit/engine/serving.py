@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.clock import epoch_ms
-from inngest_testkit.errors import InvalidFunctionsError, SetupError
-from inngest_testkit.functions.app import AppPlan, plan_app_function
+from inngest_testkit.errors import SetupError
 from inngest_testkit.sdk.apps import App
-from inngest_testkit.sdk.registration import flow_control_of, read_functions
+from inngest_testkit.sdk.registration import read_functions
 from inngest_testkit.sdk.server_api import ServerApi
 
 if TYPE_CHECKING:
@@ -24,16 +24,34 @@ if TYPE_CHECKING:
     from inngest_testkit.sdk.limits import Limits
     from inngest_testkit.sdk.protocol import Transport
 
-__all__ = ["Serving", "not_enforced", "plans_of"]
+__all__ = ["Served", "Serving"]
 
 _SYNC_HEADERS = {"user-agent": "Inngest", "content-type": "application/json"}
 
 
-class Serving:
-    """The apps that an engine serves. `take` and `take_async` take the events that clients send outside of calls."""
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An app, and the functions that it registered."""
 
-    def __init__(self, bridge: Bridge[Any], parts: Components, owner: object, limits: Limits) -> None:
-        self._bridge, self._parts, self._owner = bridge, parts, owner
+    app: App
+    functions: tuple[AppFunction, ...]
+
+
+class Serving:
+    """The apps that an engine serves: what they register goes to `add`.
+
+    `take` and `take_async` take the events that clients send outside of calls.
+    """
+
+    def __init__(
+        self,
+        bridge: Bridge[Any],
+        parts: Components,
+        owner: object,
+        limits: Limits,
+        add: Callable[[Served], Awaitable[None]],
+    ) -> None:
+        self._bridge, self._parts, self._owner, self._add = bridge, parts, owner, add
         self._api = ServerApi(owner, limits, parts.ids.ulid, lambda: epoch_ms(parts.clock.now()))
         self._links: dict[int, ClientLink] = {}
         self.take: Callable[[Sequence[Event]], Sequence[str]]
@@ -55,7 +73,7 @@ class Serving:
         try:
             transport = InProcessTransport(client, functions, bridge=self._bridge)
             registered = await self._registered(transport, "the app")
-            return self._add(registered, transport, key)
+            return await self._read(registered, transport, key)
         except BaseException:
             if new:
                 self._links.pop(id(client)).give_back()
@@ -77,7 +95,7 @@ class Serving:
             by = self._api.registered_by
             key = None if by is None else _signing_key(by)
             fresh = [each for each in fresh if each is not by]
-            return self._add(registered, transport, key)
+            return await self._read(registered, transport, key)
         finally:
             for each in fresh:
                 self._links.pop(id(each)).give_back()
@@ -105,12 +123,12 @@ class Serving:
             )
         return registered
 
-    def _add(
+    async def _read(
         self, registered: Mapping[str, Any], transport: Transport, signing_key: str | None
     ) -> tuple[AppFunction, ...]:
         app_id = str(registered.get("appname") or "")
         functions = read_functions(app_id, registered.get("functions") or [])
-        self._parts.apps.add(App(app_id, transport, signing_key), [function.id for function in functions])
+        await self._add(Served(App(app_id, transport, signing_key), functions))
         return functions
 
     async def close(self) -> None:
@@ -122,24 +140,6 @@ class Serving:
         self._links.clear()
         release(self._owner)
         await self._parts.apps.close()
-
-
-def plans_of(functions: Sequence[AppFunction], taken: Mapping[str, Any]) -> list[AppPlan]:
-    """Plan registered functions; raises `InvalidFunctionsError` when a function of another kind or app has the id."""
-    problems = []
-    for function in functions:
-        other = taken.get(function.id)
-        owner = getattr(getattr(other, "function", None), "app_id", "")
-        if other is not None and owner != function.app_id:
-            problems.append(f"function {function.id!r}: another function has this id; rename one of them")
-    if problems:
-        raise InvalidFunctionsError(problems)
-    return [plan_app_function(function) for function in functions]
-
-
-def not_enforced(plan: AppPlan) -> Sequence[str]:
-    """Return the names of a function's flow control that the engine does not enforce."""
-    return flow_control_of(plan.function)
 
 
 def _signing_key(client: inngest.Inngest) -> str | None:

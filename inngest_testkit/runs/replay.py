@@ -105,8 +105,16 @@ def _step_started(state: Replay, entry: HistoryEntry) -> None:
     attempt = Attempt(entry.attempt or 0, entry.at)
     if record is None:
         state.steps[step] = StepRecord(step, StepStatus.RUNNING, (attempt,))
-    elif record.status is not StepStatus.COMPLETED:
+    elif record.status is StepStatus.COMPLETED or _is_in_flight(record, attempt):
+        return
+    else:
         state.steps[step] = replace(record, status=StepStatus.RUNNING, attempts=(*record.attempts, attempt))
+
+
+def _is_in_flight(record: StepRecord, attempt: Attempt) -> bool:
+    """A step that was opened again after a worker was lost has still begun once."""
+    last = record.attempts[-1]
+    return last.number == attempt.number and last.ended_at is None
 
 
 def _step_takes(state: Replay, entry: HistoryEntry) -> None:

@@ -1,0 +1,144 @@
+"""The functions of an engine, of both kinds: registered, loaded, served."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inngest_testkit.data_store.base import ActionVersion
+from inngest_testkit.drivers.python import check_callable
+from inngest_testkit.errors import InvalidFunctionsError, NotFoundError, SetupError
+from inngest_testkit.functions.app import AppPlan, plan_app_function
+from inngest_testkit.functions.dsn import dsn
+from inngest_testkit.functions.loader import load_functions
+from inngest_testkit.functions.model import Function, PythonRuntime
+from inngest_testkit.functions.plan import FunctionPlan, plan_function
+from inngest_testkit.functions.validation import check_functions
+from inngest_testkit.lifecycle import FlowControlWarning, UnknownFieldWarning
+from inngest_testkit.queue.base import ItemKind
+from inngest_testkit.sdk.registration import flow_control_of
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from inngest_testkit.engine.components import Components
+    from inngest_testkit.engine.serving import Served
+    from inngest_testkit.functions.app import Plan
+
+__all__ = ["Catalog"]
+
+
+class Catalog:
+    """Adds functions; `plans` holds the newest version of each, by id."""
+
+    def __init__(self, parts: Components) -> None:
+        self._parts, self._clock, self._warner = parts, parts.clock, parts.warner
+        self._data, self._queue, self._runner = parts.data, parts.queue, parts.runner
+        self.plans: dict[str, Plan] = {}
+        #: The function that an action belongs to, by DSN.
+        self._owners: dict[str, str] = {}
+
+    async def register(self, *functions: Function) -> None:
+        """Add functions, or new versions of those that are there; nothing is added when one has a problem."""
+        for function in functions:
+            if not isinstance(function, Function):
+                raise SetupError(f"register takes Function objects, found {type(function).__name__}: {function!r}")
+            for step in function.steps:
+                if isinstance(step.runtime, PythonRuntime):
+                    check_callable(step.runtime.run, f"function {function.id!r}, step {step.id!r}")
+        problems = check_functions(functions) or self._shared_actions(functions)
+        if problems:
+            raise InvalidFunctionsError(problems)
+        for plan in [plan_function(function) for function in functions]:
+            await self._add(plan)
+
+    def _shared_actions(self, functions: Sequence[Function]) -> list[str]:
+        """Find the steps whose action is that of a function which is there already."""
+        problems = []
+        for function in functions:
+            for step in function.steps:
+                action = dsn(function.id, step.id)
+                owner = self._owners.get(action, function.id)
+                if owner != function.id:
+                    problems.append(
+                        f"function {function.id!r}, step {step.id!r}: its action {action!r} is that of function "
+                        f"{owner!r}, which is registered; rename one of them"
+                    )
+        return problems
+
+    async def load(self, path: str | os.PathLike[str]) -> tuple[Function, ...]:
+        """Add every function found below a folder, or in one file."""
+        loaded = load_functions(path)
+        await self.register(*(each.function for each in loaded))
+        for each in loaded:
+            for field in each.ignored:
+                self._warner.collect(field, UnknownFieldWarning)
+        return tuple(each.function for each in loaded)
+
+    async def add_app(self, served: Served) -> None:
+        """Let a served app have these functions and no others; nothing changes when one has a problem."""
+        self._check_ids(served)
+        there = {function.id for function in served.functions}
+        for function_id, plan in list(self.plans.items()):
+            is_of_app = isinstance(plan, AppPlan) and plan.function.app_id == served.app.app_id
+            if is_of_app and function_id not in there:
+                await self._retire(function_id)
+        self._parts.apps.add(served.app, [function.id for function in served.functions])
+        for function in served.functions:
+            await self._make_live(plan_app_function(function), flow_control_of(function))
+
+    def _check_ids(self, served: Served) -> None:
+        problems = []
+        for function in served.functions:
+            other = self.plans.get(function.id)
+            owner = other.function.app_id if isinstance(other, AppPlan) else ""
+            if other is not None and owner != function.app_id:
+                problems.append(f"function {function.id!r}: another function has this id; rename one of them")
+        if problems:
+            raise InvalidFunctionsError(problems)
+
+    async def _retire(self, function_id: str) -> None:
+        await self._data.retire_function(function_id, self._clock.now())
+        await self._drop_crons(function_id)
+        del self.plans[function_id]
+
+    async def _add(self, plan: FunctionPlan) -> None:
+        now, function_id = self._clock.now(), plan.function.id
+        minor = len(await self._data.function_history(function_id)) + 1
+        for step in plan.function.steps:
+            name = plan.actions[step.id].dsn
+            self._owners[name] = function_id
+            await self._data.create_action_version(ActionVersion(name, 1, minor, step.name, step.runtime, now))
+            await self._data.enable_action_version(name, 1, minor, now)
+        await self._make_live(plan, plan.flow_control)
+
+    async def _make_live(self, plan: Plan, flow_control: Sequence[str]) -> None:
+        version = await self._data.create_function_version(plan, self._clock.now())
+        await self._drop_crons(plan.function.id)
+        self.plans[plan.function.id] = plan
+        for rule in flow_control:
+            text = f"function {plan.function.id!r}: {rule} is read and not enforced yet"
+            self._warner.collect(text, FlowControlWarning)
+        await self._runner.schedule_crons(version)
+
+    async def _drop_crons(self, function_id: str) -> None:
+        for pending in self._queue.snapshot():
+            if pending.item.kind is ItemKind.CRON and pending.item.function_id == function_id:
+                await self._queue.discard(item_id=pending.item.id)
+
+    def id_of(self, given: object) -> str:
+        """Return the id of a function that is given as its id, its id within its app, or the function itself."""
+        name = given if isinstance(given, str) else getattr(given, "id", None)
+        if isinstance(name, str):
+            if name in self.plans:
+                return name
+            local = [
+                function_id
+                for function_id, plan in self.plans.items()
+                if isinstance(plan, AppPlan) and function_id == f"{plan.function.app_id}-{name}"
+            ]
+            if len(local) == 1:
+                return local[0]
+            if local:
+                raise NotFoundError("function", name, local, reason="several apps have a function of this id")
+        raise NotFoundError("function", str(name or given), self.plans)
