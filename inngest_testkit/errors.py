@@ -249,5 +249,5 @@ def suggestion(name: str, known: Iterable[str], *, label: str = "known") -> str:
     if not names:
         return ""
     shown = ", ".join(repr(n) for n in names[:10]) + (f", … ({len(names)} in all)" if len(names) > 10 else "")
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6) if name not in names else []
     return f"; {label}: {shown}" + (f"; did you mean {near[0]!r}?" if near else "")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.drivers.base import Bridge, StepRequest, StepResponse, direct
 from inngest_testkit.drivers.scope import CallScope, call_scope
 from inngest_testkit.errors import NotJsonError, SetupError, UsageError
 from inngest_testkit.events import Event, to_event
-from inngest_testkit.failures import NonRetriableError, RetryAfterError
+from inngest_testkit.failures import NonRetriableError
 from inngest_testkit.functions.model import PythonRuntime, StepCode
 from inngest_testkit.runs.model import ErrorInfo
 from inngest_testkit.values import NULL, decode, encode
@@ -105,7 +106,9 @@ def failure(error: BaseException) -> StepResponse:
     info = ErrorInfo.from_exception(error)
     # The errors of the SDK say so themselves.
     retryable = not isinstance(error, (NonRetriableError, NotJsonError)) and getattr(error, "is_retriable", True)
-    retry_after = error.retry_after if isinstance(error, RetryAfterError) else None
+    retry_after = getattr(error, "retry_after", None)
+    if not isinstance(retry_after, timedelta) and not (isinstance(retry_after, datetime) and retry_after.tzinfo):
+        retry_after = None
     return StepResponse(error=info, retryable=retryable, retry_after=retry_after)
 
 

@@ -42,7 +42,11 @@ class Catalog:
         """Add functions, or new versions of those that are there; nothing is added when one has a problem."""
         for function in functions:
             if not isinstance(function, Function):
-                raise SetupError(f"register takes Function objects, found {type(function).__name__}: {function!r}")
+                hint = "; functions of an SDK are served: engine.serve(client, [...])" if _is_of_sdk(function) else ""
+                raise SetupError(
+                    f"register takes inngest_testkit.Function objects, found {type(function).__name__}: "
+                    f"{function!r}{hint}"
+                )
             for step in function.steps:
                 if isinstance(step.runtime, PythonRuntime):
                     check_callable(step.runtime.run, f"function {function.id!r}, step {step.id!r}")
@@ -142,3 +146,7 @@ class Catalog:
             if local:
                 raise NotFoundError("function", name, local, reason="several apps have a function of this id")
         raise NotFoundError("function", str(name or given), self.plans)
+
+
+def _is_of_sdk(function: object) -> bool:
+    return hasattr(function, "is_handler_async")

@@ -106,7 +106,7 @@ class AppWorker:
                 item.run_id, item.function_id, item.token, race=call.race, immediate=call.immediate
             )
         elif item.kind is ItemKind.FINISH:
-            await self._finish(item, state, plan, once=once)
+            await self._finish(item, state, plan)
         else:
             await self._begin(item, state, plan, once=once)
 
@@ -139,7 +139,7 @@ class AppWorker:
         called = await self._call(item, state, plan)
         takes = called.response.takes
         answer = read(called.response, self._limits)
-        broken = await self._watch.enter(item, called, answer, once=once)
+        broken = await self._watch.enter(item, called, answer, state.outputs, once=once)
         if broken is not None:
             await self._fail(item, broken, once=once)
             return
@@ -185,19 +185,22 @@ class AppWorker:
 
     async def _take(self, item: QueueItem, result: Json, takes: timedelta, *, once: bool) -> None:
         until = later(self._clock.now(), takes)
+        if _is_targeted(item):
+            await self._started(item, item.step, once=once)
         await self._queue.enqueue(replace(item, id=f"{item.id}/finish", kind=ItemKind.FINISH, result=result), until)
         data = {"until": until, "edge": item.token}
         await self._recorder.run(
             HistoryKind.STEP_TAKES, item.run_id, item.step or None, item.attempt, data=data, once=once
         )
 
-    async def _finish(self, item: QueueItem, state: RunState, plan: AppPlan, *, once: bool) -> None:
+    async def _finish(self, item: QueueItem, state: RunState, plan: AppPlan) -> None:
         call = replace(item, id=item.id.removesuffix("/finish"), kind=ItemKind.CALL, result=None)
         kept = restore(item.result or NULL)
+        # The step has begun when it was answered.
         if isinstance(kept, StepResponse):
-            await self._step_answered(call, kept, state, plan, once=once)
+            await self._step_answered(call, kept, state, plan, once=True)
         else:
-            await self._answered(call, kept, read(kept.response, self._limits), state, plan, once=once)
+            await self._answered(call, kept, read(kept.response, self._limits), state, plan, once=True)
 
     # -- steps that the engine answers for: mocks, and the gateway
 
@@ -242,7 +245,7 @@ class AppWorker:
             failure = Failure(response.error, error, told, error, retryable=False)
             await self._fail(item, failure, once=once)
             return
-        elif item.attempt + 1 < plan.function.max_attempts:
+        elif item.attempt + 1 < plan.function.max_attempts and not _waits(operation):
             await self._retry_step(item, item.step, response.error, response.retry_after, once=once)
             return
         else:
@@ -384,6 +387,12 @@ def _is_targeted(item: QueueItem) -> bool:
 
 
 _UNNAMED = step_token("")
+
+
+def _waits(operation: Json | None) -> bool:
+    """Whether a step waits for something, which is tried once: a run that was invoked has had its own retries."""
+    given: Any = {} if operation is None else operation.value
+    return given.get("op") in (Opcode.INVOKE, Opcode.SLEEP, Opcode.WAIT_FOR_EVENT)
 
 
 async def _nothing_real() -> StepResponse:

@@ -277,7 +277,7 @@ def awaited(request: StepRequest, response: StepResponse, ids: Ids, now: datetim
     given: Any = response.output.value
     if not isinstance(given, dict):
         text = f"a mocked wait gives an event, its data as a mapping, or None for a time-out; found {given!r}"
-        return replace(response, error=ErrorInfo("MockError", text), output=None)
+        return replace(response, error=ErrorInfo("MockError", text), output=None, retryable=False)
     fields = given if isinstance(given.get("name"), str) else {"name": request.operation["name"], "data": given}
     event = Event.from_mapping({key: value for key, value in fields.items() if value not in ("", 0)})
     return replace(response, output=event.received(id=ids.ulid(), ts=epoch_ms(now)).to_json())

@@ -11,11 +11,14 @@ from inngest_testkit.sdk.answer import Failure, Operations
 from inngest_testkit.sdk.inspection import Inspector, NondeterminismWarning, ParallelStepsWarning
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from inngest_testkit.clock import Clock
     from inngest_testkit.lifecycle import Recorder, Warner
     from inngest_testkit.queue.base import QueueItem
     from inngest_testkit.sdk.answer import Answer
     from inngest_testkit.sdk.apps import Called
+    from inngest_testkit.values import Json
 
 __all__ = ["Watch"]
 
@@ -48,8 +51,10 @@ class Watch:
         """Drop what is kept of a run: it is over."""
         self._inspectors.pop(run_id, None)
 
-    async def enter(self, item: QueueItem, called: Called, answer: Answer, *, once: bool) -> Failure | None:
-        """Take the next entry of a run; returns why the run cannot go on, if it cannot."""
+    async def enter(
+        self, item: QueueItem, called: Called, answer: Answer, memos: Mapping[str, Json], *, once: bool
+    ) -> Failure | None:
+        """Take the next entry of a run, which had these memos; returns why the run cannot go on, if it cannot."""
         observed = called.response.observed
         if observed is None:
             return None
@@ -67,7 +72,7 @@ class Watch:
             status=called.response.status,
         )
         failure = None
-        for finding in inspector.enter(entry, operations, observed.values):
+        for finding in inspector.enter(entry, operations, observed.values, lambda key: _has_failed(memos, key)):
             failure = await self._tell(item, finding, once=once) or failure
         return failure
 
@@ -89,3 +94,7 @@ class Watch:
             return Failure(info, told, told, told, retryable=False)
         self._warner.collect(f"function {item.function_id!r}, run {item.run_id}: {finding.message}", category)
         return None
+
+
+def _has_failed(memos: Mapping[str, Json], key: str) -> bool:
+    return key in memos and memos[key].raw.startswith(b'{"error":')

@@ -59,7 +59,8 @@ class AppFunction:
         return max(1, min(retries, MOST_RETRIES) + 1)
 
     def __repr__(self) -> str:
-        return f"AppFunction({self.id!r}, {len(self.triggers)} triggers)"
+        count = len(self.triggers)
+        return f"AppFunction({self.id!r}, {count} trigger{'' if count == 1 else 's'})"
 
 
 @dataclass(frozen=True, slots=True)

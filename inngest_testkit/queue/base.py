@@ -78,8 +78,9 @@ class QueueItem:
 
     def __repr__(self) -> str:
         what = self.step or (f"trigger {self.trigger}" if self.kind is ItemKind.CRON else "")
-        of = f" of {self.function_id}" if self.function_id else ""
-        return f"<QueueItem {self.kind.value} {what}{of}{f' attempt {self.attempt}' if self.attempt else ''}>"
+        of = f"of {self.function_id}" if self.function_id else ""
+        attempt = f"attempt {self.attempt}" if self.attempt else ""
+        return f"<QueueItem {' '.join(part for part in (self.kind.value, what, of, attempt) if part)}>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,8 @@ def _edge_not_taken(entry: HistoryEntry, start: datetime) -> tuple[str, str]:
 
 
 def _pause_saved(entry: HistoryEntry, start: datetime) -> tuple[str, str]:
+    if "invokes" in entry.data:
+        return "waits", f"waits for run of {entry.data['invokes']} until +{_since(entry.data['until'], start)}"
     verb = "runs unless" if entry.data["on_timeout"] else "waits for"
     return "waits", f"{verb} {entry.data['event']} until +{_since(entry.data['until'], start)}"
 
@@ -130,7 +132,27 @@ def _pause_consumed(entry: HistoryEntry, start: datetime) -> tuple[str, str]:
 
 def _pause_timed_out(entry: HistoryEntry, start: datetime) -> tuple[str, str]:
     event, taken = entry.data["event"], entry.data["taken"]
+    if entry.data["edge"] == f"step/{entry.step}":
+        # A step of an app's function: it ends, with nothing or an error.
+        return "waits", f"{event} did not come in time"
     return ("waits", f"{event} did not come: runs") if taken else ("skipped", f"{event} did not come: will not run")
+
+
+def _sleep_began(entry: HistoryEntry, start: datetime) -> tuple[str, str]:
+    return "waits", f"sleeps until +{_since(entry.data['until'], start)}"
+
+
+def _step_planned(entry: HistoryEntry, start: datetime) -> tuple[str, str]:
+    return "waits", "planned"
+
+
+def _event_sent(entry: HistoryEntry, start: datetime) -> tuple[str, str]:
+    return "ok", _short(f"sends {entry.data['name']}")
+
+
+def _finding(entry: HistoryEntry, start: datetime) -> tuple[str, str]:
+    finding = entry.data["finding"]
+    return "retry", _short(f"{finding.kind}: {finding.message}")
 
 
 def _step_takes(entry: HistoryEntry, start: datetime) -> tuple[str, str]:
@@ -164,6 +186,11 @@ _DESCRIBE: dict[HistoryKind, Callable[[HistoryEntry, datetime], tuple[str, str] 
     HistoryKind.PAUSE_RESUMED: _pause_resumed,
     HistoryKind.PAUSE_CONSUMED: _pause_consumed,
     HistoryKind.PAUSE_TIMED_OUT: _pause_timed_out,
+    HistoryKind.STEP_PLANNED: _step_planned,
+    HistoryKind.SLEEP_BEGAN: _sleep_began,
+    HistoryKind.EVENT_SENT: _event_sent,
+    HistoryKind.FINDING: _finding,
+    HistoryKind.CALL_FAILED: _step_failed,
     HistoryKind.STEP_TAKES: _step_takes,
     HistoryKind.STEP_COMPLETED: _step_completed,
     HistoryKind.STEP_FAILED: _step_failed,

@@ -19,7 +19,7 @@ from inngest_testkit.runs.model import (
 )
 from inngest_testkit.runs.replay import Replay
 from inngest_testkit.runs.timeline import render
-from inngest_testkit.runs.why import why_not
+from inngest_testkit.runs.why import not_come_to, why_not
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -96,7 +96,7 @@ class Run:
 
     @property
     def output(self) -> Any:  # noqa: ANN401 - any JSON value, and tests index it freely
-        """The output of the step that was completed last; None when none was."""
+        """What an app's function returned; else the output of the step that was completed last. None when none was."""
         last = self._replay.last_output
         return None if last is None else last.value
 
@@ -220,7 +220,8 @@ class Steps(Mapping[str, StepRecord]):
                 "step", step, message=f"step {step!r} of {self._run!r}", reason=self._run.why_not(step)
             )
         if not ids:
-            return NotFoundError("step", step, self, reason=f"{self._run!r} did not come to it")
+            missing = f"there is no step {step!r} in {self._run!r}"
+            return NotFoundError("step", step, self, message=missing, reason=not_come_to(self._run, step))
         return NotFoundError("step", step, ids, reason=f"function {self._run.function_id!r} does not have it")
 
     def __contains__(self, key: object) -> bool:

@@ -8,10 +8,10 @@ from inngest_testkit.errors import suggestion
 from inngest_testkit.runs.model import HistoryKind, RunStatus, StepStatus
 
 if TYPE_CHECKING:
-    from inngest_testkit.runs.model import HistoryEntry
+    from inngest_testkit.runs.model import HistoryEntry, Wait
     from inngest_testkit.runs.view import Run
 
-__all__ = ["why_not"]
+__all__ = ["not_come_to", "why_not"]
 
 _TRIGGER = "$trigger"
 _OUTCOMES = (
@@ -25,11 +25,39 @@ def why_not(run: Run, step: str) -> str:
     """Say in one line why `step` has not run, or that it has."""
     if step in run.steps:
         return f"it has run: {run.steps[step]!r}"
+    if not run.step_ids:
+        near = suggestion(step, run.steps, label="steps that it came to")
+        return f"it has not run: {not_come_to(run, step)}{near}"
     if step not in run.step_ids:
         return f"function {run.function_id!r} has no such step" + suggestion(step, run.step_ids, label="known steps")
     reasons = [*_waits(run, step), *_outcomes(run, step)] or _parents(run, step)
     over = _over(run)
     return "it has not run: " + "; ".join([*reasons, *([over] if over else [])])
+
+
+def not_come_to(run: Run, step: str) -> str:
+    """Say why a run of an app's function, whose steps only its code knows, has not come to a step."""
+    if any(entry.kind is HistoryKind.STEP_PLANNED and entry.step == step for entry in run.history):
+        found = "the function came to it, and it is due but has not been worked yet"
+    else:
+        found = "the function has not come to it"
+    waits = [_hindrance(wait) for wait in run.waiting]
+    over = _over(run) or ("the run is completed" if run.is_over else "")
+    return "; ".join([found, *waits, *([over] if over else [])])
+
+
+def _hindrance(wait: Wait) -> str:
+    until = f"until {wait.until:%Y-%m-%d %H:%M:%S}"
+    match wait.kind:
+        case "event":
+            return f"step {wait.step!r} waits for event {wait.event!r}, {until}"
+        case "invoke":
+            return f"step {wait.step!r} waits for its run of {wait.event!r}, {until}"
+        case "sleep":
+            return f"step {wait.step!r} sleeps {until}"
+        case "retry":
+            return f"{f'step {wait.step!r}' if wait.step else 'the function'} is not tried again {until}"
+    return f"step {wait.step!r} is under way {until}"
 
 
 def _waits(run: Run, step: str) -> list[str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, WeakSet, ref
+from weakref import WeakKeyDictionary, WeakSet, finalize, ref
 
 import httpx
 
-from inngest_testkit.errors import EventError, UnservedClientError
+from inngest_testkit.errors import EventError, UnservedClientError, UsageError
 from inngest_testkit.sdk.private import guard_sends, http_clients
 from inngest_testkit.sdk.server_api import Reply, ServerApi
 
@@ -23,37 +23,44 @@ __all__ = ["ClientLink", "link", "release"]
 class _SyncTransport(httpx.BaseTransport):
     """Answers the requests of a client's sync half."""
 
-    def __init__(self, link: ClientLink, api: ServerApi, take: Callable[[Sequence[Event]], Sequence[str]]) -> None:
-        self._link, self._api, self._take = link, api, take
+    def __init__(self, link: ref[ClientLink]) -> None:
+        self._link = link
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer without leaving the process."""
-        answer = self._api.answer(self._link.client, request.method, request.url.path, request.read())
+        link = _alive(self._link)
+        answer = link.api.answer(link.client, request.method, request.url.path, request.read())
         if isinstance(answer, Reply):
             return _response(answer)
         try:
-            return _response(self._api.taken(self._take(answer)))
+            return _response(link.api.taken(link.take(answer)))
         except EventError as error:
-            return _response(self._api.refused(error))
+            return _response(link.api.refused(error))
 
 
 class _AsyncTransport(httpx.AsyncBaseTransport):
     """Answers the requests of a client's async half."""
 
-    def __init__(
-        self, link: ClientLink, api: ServerApi, take: Callable[[Sequence[Event]], Awaitable[Sequence[str]]]
-    ) -> None:
-        self._link, self._api, self._take = link, api, take
+    def __init__(self, link: ref[ClientLink]) -> None:
+        self._link = link
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer without leaving the process."""
-        answer = self._api.answer(self._link.client, request.method, request.url.path, await request.aread())
+        link = _alive(self._link)
+        answer = link.api.answer(link.client, request.method, request.url.path, await request.aread())
         if isinstance(answer, Reply):
             return _response(answer)
         try:
-            return _response(self._api.taken(await self._take(answer)))
+            return _response(link.api.taken(await link.take_async(answer)))
         except EventError as error:
-            return _response(self._api.refused(error))
+            return _response(link.api.refused(error))
+
+
+def _alive(link: ref[ClientLink]) -> ClientLink:
+    alive = link()
+    if alive is None:
+        raise UsageError("the engine that served this client is gone; serve the client with another, or close engines")
+    return alive
 
 
 def _response(reply: Reply) -> httpx.Response:
@@ -63,7 +70,8 @@ def _response(reply: Reply) -> httpx.Response:
 class ClientLink:
     """The connection of one client to one engine; `cut` gives the client its own transports back.
 
-    An engine that connects a client which another has takes it over.
+    An engine that connects a client which another has takes it over. The link belongs to its engine alone: neither the
+    client nor this module keeps it, so an engine that is dropped without `close` gives its clients back as well.
     """
 
     def __init__(
@@ -73,15 +81,16 @@ class ClientLink:
         take: Callable[[Sequence[Event]], Sequence[str]],
         take_async: Callable[[Sequence[Event]], Awaitable[Sequence[str]]],
     ) -> None:
-        self.client = client
+        self.client, self.api, self.take, self.take_async = client, api, take, take_async
         self._halves: tuple[Any, Any] = http_clients(client)
-        self._transports = _AsyncTransport(self, api, take_async), _SyncTransport(self, api, take)
+        self._transports = _AsyncTransport(ref(self)), _SyncTransport(ref(self))
         before = _link_of(client)
         self._own: list[tuple[Any, Any]] = (
             [(half._transport, half._mounts) for half in self._halves] if before is None else before._own  # noqa: SLF001
         )
         self._before = None if before is None else ref(before)
         self._connect()
+        finalize(self, _restore, self._halves, self._transports, self._own).atexit = False
 
     def _connect(self) -> None:
         for half, transport in zip(self._halves, self._transports, strict=True):
@@ -96,8 +105,7 @@ class ClientLink:
     def cut(self) -> None:
         """Undo the connection; nothing happens when another engine has taken the client over."""
         if self.is_live:
-            for half, (transport, mounts) in zip(self._halves, self._own, strict=True):
-                half._transport, half._mounts = transport, mounts  # noqa: SLF001
+            _restore(self._halves, self._transports, self._own)
             del _links[self.client]
 
     def give_back(self) -> None:
@@ -109,8 +117,14 @@ class ClientLink:
             self.cut()
 
 
-#: Which client is connected, and the engines that have connections. A link belongs to its engine and to the client's
-#: transports: kept here, it would keep both for ever.
+def _restore(halves: tuple[Any, Any], ours: tuple[Any, Any], own: Sequence[tuple[Any, Any]]) -> None:
+    """Give a client its own transports back, where it has ours."""
+    for half, transport, (before, mounts) in zip(halves, ours, own, strict=True):
+        if half._transport is transport:  # noqa: SLF001
+            half._transport, half._mounts = before, mounts  # noqa: SLF001
+
+
+#: Which client is connected, and the engines that have connections.
 _links: WeakKeyDictionary[Any, ref[ClientLink]] = WeakKeyDictionary()
 _owners: WeakSet[Any] = WeakSet()
 _guarded = False

@@ -25,8 +25,13 @@ def function(client, body, *, id="f", on=GO, kind="sync", **options):  # noqa: A
     coroutine to await in an async one. `on` is an event's name, an SDK trigger or a list of those.
     """
     trigger = inngest.TriggerEvent(event=on) if isinstance(on, str) else on
+    return client.create_function(fn_id=id, trigger=trigger, **options)(handler(body, kind))
 
-    def handler(ctx):
+
+def handler(body, kind="sync"):
+    """Make a function's handler of a body."""
+
+    def run(ctx):
         steps = body(ctx)
         try:
             given = next(steps)
@@ -35,7 +40,7 @@ def function(client, body, *, id="f", on=GO, kind="sync", **options):  # noqa: A
         except StopIteration as end:
             return end.value
 
-    async def async_handler(ctx):
+    async def run_async(ctx):
         steps = body(ctx)
         try:
             given = next(steps)
@@ -49,8 +54,7 @@ def function(client, body, *, id="f", on=GO, kind="sync", **options):  # noqa: A
         except StopIteration as end:
             return end.value
 
-    made = client.create_function(fn_id=id, trigger=trigger, **options)
-    return made(handler if kind == "sync" else async_handler)
+    return run if kind == "sync" else run_async
 
 
 def serving(client, *functions, **options):

@@ -11,6 +11,7 @@ import inngest
 import pytest
 import respx
 
+import inngest_testkit.sdk.client as client_module
 from inngest_testkit import Engine, UnservedClientError
 from inngest_testkit.errors import SetupError
 from inngest_testkit.sdk.private import http_clients
@@ -24,6 +25,12 @@ SERVER = "http://127.0.0.1:8288/e/NO_EVENT_KEY_SET"
 
 def transports_of(client):
     return [(half._transport, half._mounts) for half in http_clients(client)]
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch):
+    """No engine that another test has left open counts."""
+    monkeypatch.setattr(client_module, "_owners", weakref.WeakSet())
 
 
 @pytest.fixture
@@ -131,6 +138,20 @@ def test_an_engine_and_a_client_that_are_dropped_without_close_are_forgotten(ser
     gone = leave_open()
     gc.collect()
     assert [each() for each in gone] == [None, None]
+    assert dev_client("crm").send_sync(EVENT) == ["from-the-server"]
+
+
+def test_an_engine_that_is_dropped_without_close_gives_its_clients_back(server):
+    """Such as the client of an application's module, which lives as long as the process."""
+    client = dev_client()
+    before = transports_of(client)
+    engine = Engine()
+    engine.serve(client, [calling(client, lambda ctx: None)])
+    engine.send("go")
+    assert transports_of(client) != before
+    del engine
+    gc.collect()
+    assert transports_of(client) == before
     assert dev_client("crm").send_sync(EVENT) == ["from-the-server"]
 
 

@@ -12,7 +12,9 @@ import pytest
 import respx
 
 from inngest_testkit import AsyncEngine, Engine, Limits, RunStatus
+from inngest_testkit.clock import unfrozen_now
 from inngest_testkit.errors import SetupError
+from inngest_testkit.sdk.protocol import hash_step
 
 from .shop import awaiting, calling, dev_client
 from .web import flask_app, listening, production_client
@@ -89,18 +91,40 @@ def test_a_retry_comes_when_the_app_says(engine, kind, when):
         assert engine.next_due == START + timedelta(seconds=90)
 
 
-def test_a_date_in_a_retry_after_header_is_by_the_apps_clock():
-    url = "http://app.example/api/inngest"
+@pytest.fixture
+def elsewhere(engine):
+    """Answers the calls of a mounted function, as an app in another process: its clock is never frozen."""
     client = dev_client()
-    with Engine() as engine, listening(flask_app(client, [calling(client, lambda ctx: 1)])) as origin:
+    url = "http://app.example/api/inngest"
+    with listening(flask_app(client, [calling(client, lambda ctx: 1)])) as origin:
         engine.mount(origin)
-        engine._core.serving._parts.apps._of["shop-one"].transport.url = httpx.URL(url)
-        with respx.mock:
-            at = datetime.now(UTC) + timedelta(minutes=10)
-            respx.post(url).respond(503, headers={"retry-after": format_datetime(at, usegmt=True)})
-            engine.send("go")
-        due = engine.next_due - START
-    assert timedelta(minutes=10) - due <= timedelta(seconds=2)
+    engine._core.serving._parts.apps._of["shop-one"].transport.url = httpx.URL(url)
+    with respx.mock as mock:
+
+        def respond(status, headers, **answer):
+            stamped = {
+                "date": format_datetime(unfrozen_now(), usegmt=True),
+                "x-inngest-sdk": "inngest-py:v0",
+                **headers,
+            }
+            mock.post(url).respond(status, headers=stamped, **answer)
+
+        yield respond
+
+
+def test_a_date_in_a_retry_after_header_is_by_the_apps_clock(engine, elsewhere):
+    at = unfrozen_now() + timedelta(minutes=10)
+    elsewhere(503, {"retry-after": format_datetime(at, usegmt=True)}, text="busy")
+    engine.send("go")
+    assert timedelta(minutes=10) - (engine.next_due - START) <= timedelta(seconds=2)
+
+
+def test_a_sleep_of_an_app_in_another_process_is_by_its_clock(engine, elsewhere):
+    at = unfrozen_now() + timedelta(days=3)
+    sleep = {"op": "Sleep", "id": hash_step("wait"), "displayName": "wait", "name": at.isoformat()}
+    elsewhere(206, {}, json=[sleep])
+    run = engine.send("go").run
+    assert run.waiting[0].until == START + timedelta(days=3)
 
 
 def test_what_it_sends_belongs_to_its_call(engine, kind):

@@ -64,6 +64,8 @@ def async_function(steps):
 @pytest.fixture
 def engine_of():
     engines = []
+    gc.collect()
+    gc.freeze()  # what other tests left is not passed over
 
     def serve(*functions):
         engine = Engine(max_steps=10**9)
@@ -72,6 +74,7 @@ def engine_of():
         return engine
 
     yield serve
+    gc.unfreeze()
     for engine in engines:
         engine.close()
 
@@ -93,6 +96,7 @@ def test_a_run_costs_little_more_than_through_mocked_and_less_with_more_steps(re
     function = make(steps)
     engine = engine_of(function)
     times = max(1, 50 // steps)
+    attempts = 2 if steps > 10 else 3
 
     def ours():
         for _ in range(times):
@@ -102,7 +106,7 @@ def test_a_run_costs_little_more_than_through_mocked_and_less_with_more_steps(re
         for _ in range(times):
             mocked.trigger(function, GO, mock_client)
 
-    assert report(ours, ratio(ours, theirs, attempts=3)) <= WHOLE_RUN[steps]
+    assert report(ours, ratio(ours, theirs, attempts)) <= WHOLE_RUN[steps]
     assert {run.status for run in engine.runs()} == {RunStatus.COMPLETED}
 
 
@@ -146,8 +150,8 @@ def test_a_run_among_2_000_of_one_send_costs_what_one_among_100_does(report, eng
         for start in range(0, 2000, 100):
             engine.send(many_events[start : start + 100])
 
-    measured = min(best(many, rounds=1) / best(few, rounds=1) for _ in range(3))
-    assert report(many, measured) <= CROWD
+    measured = min(best(many, rounds=1) / best(few, rounds=1) for _ in range(2))
+    assert report(many, measured, rounds=1) <= CROWD
 
 
 def test_a_finished_run_keeps_as_much_memory_among_4_000_as_among_2_000(engine_of):

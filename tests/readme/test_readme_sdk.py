@@ -6,7 +6,7 @@ import asyncio
 import builtins
 import re
 import tomllib
-import warnings
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -128,19 +128,26 @@ def test_the_supported_versions_are_those_that_the_package_names():
     assert any(each.startswith(f"inngest>={SUPPORTED[0]},") for each in extra)
 
 
-def test_flow_control_is_said_to_be_what_it_is(names):
-    """A warning for what is not enforced; none, and no effect, for `cancel` and `timeouts`."""
+FLOW_CONTROL = {
+    "batchEvents": {"batch_events": inngest.Batch(max_size=2, timeout=timedelta(seconds=5))},
+    "cancel": {"cancel": [inngest.Cancel(event="stop")]},
+    "concurrency": {"concurrency": [inngest.Concurrency(limit=1)]},
+    "debounce": {"debounce": inngest.Debounce(period=timedelta(seconds=5))},
+    "idempotency": {"idempotency": "event.data.id"},
+    "priority": {"priority": inngest.Priority(run="1")},
+    "rateLimit": {"rate_limit": inngest.RateLimit(limit=1, period=timedelta(seconds=5))},
+    "singleton": {"singleton": inngest.Singleton(mode="skip")},
+    "throttle": {"throttle": inngest.Throttle(limit=1, period=timedelta(seconds=5))},
+    "timeouts": {"timeouts": inngest.Timeouts(finish=timedelta(hours=1))},
+}
 
-    def make(**options):
-        trigger = inngest.TriggerEvent(event="order")
-        return client.create_function(fn_id="order", trigger=trigger, **options)(lambda ctx: None)
 
-    engine = names["engine"]
-    with pytest.warns(inngest_testkit.FlowControlWarning, match="concurrency"):
-        engine.serve(client, [make(concurrency=[inngest.Concurrency(limit=1)])])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        engine.serve(client, [make(cancel=[inngest.Cancel(event="stop")])])
+@pytest.mark.parametrize("option", FLOW_CONTROL)
+def test_flow_control_is_said_not_to_be_enforced_when_it_is_registered(names, option):
+    trigger = inngest.TriggerEvent(event="order")
+    function = client.create_function(fn_id="order", trigger=trigger, **FLOW_CONTROL[option])(lambda ctx: None)
+    with pytest.warns(inngest_testkit.FlowControlWarning, match=f"{option} is read and not enforced"):
+        names["engine"].serve(client, [function])
 
 
 @pytest.mark.parametrize("text", [README, PAGE], ids=["README", "page"])

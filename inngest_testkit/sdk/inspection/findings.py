@@ -12,7 +12,7 @@ from inngest_testkit.sdk.inspection.gather import concurrent_steps, gather_messa
 from inngest_testkit.sdk.protocol import hash_step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from inngest_testkit.runs.entries import Entry, FindingKind, TracedStep, TypeChange
     from inngest_testkit.sdk.inspection.determinism import Disagreement
@@ -43,9 +43,16 @@ class Inspector:
         self._has_gathered = False
         self._came_to: set[str] = set()
 
-    def enter(self, entry: Entry, operations: Sequence[Operation], values: Mapping[str, object]) -> tuple[Finding, ...]:
+    def enter(
+        self,
+        entry: Entry,
+        operations: Sequence[Operation],
+        values: Mapping[str, object],
+        failed: Callable[[str], bool] = lambda key: False,
+    ) -> tuple[Finding, ...]:
         """Take an entry, the operations of its answer, and what steps returned in it by hashed id.
 
+        `failed` says whether the step of a key had failed for good when the entry began.
         Return what was not found before: each kind once for a step (all uses of its id), "nondeterminism" and
         "gather" also once for a place in the trace.
         """
@@ -57,7 +64,7 @@ class Inspector:
         self._came_to.update(step.key for step in entry.trace)
         found = (
             *self._gathered(entry),
-            *self._disagreements(entry),
+            *self._disagreements(entry, failed),
             *self._duplicates(entry, operations),
             *self._changes(entry, values),
         )
@@ -85,7 +92,7 @@ class Inspector:
             self._came_to.add(key)
         return not any(type_changes(value) for value in values.values())
 
-    def _disagreements(self, entry: Entry) -> Iterator[Finding]:
+    def _disagreements(self, entry: Entry, failed: Callable[[str], bool]) -> Iterator[Finding]:
         known = self._reference
         if known is None:
             self._reference = None if entry.target else entry
@@ -95,7 +102,9 @@ class Inspector:
         difference = find_disagreement(earlier, later)
         if later is entry and supersedes(entry, known):
             self._reference = entry
-        if difference is None or self._is_of_tasks(difference) or not self._is_new("nondeterminism", difference.index):
+        if difference is None or self._is_of_tasks(difference) or _is_cut_short(difference, failed):
+            return
+        if not self._is_new("nondeterminism", difference.index):
             return
         steps = dict.fromkeys(step.key for step in (difference.expected, difference.came) if step)
         yield Finding("nondeterminism", str(difference), tuple(steps), disagreement=difference)
@@ -134,6 +143,12 @@ class Inspector:
             return False
         self._reported.add((kind, what))
         return True
+
+
+def _is_cut_short(difference: Disagreement, failed: Callable[[str], bool]) -> bool:
+    """Whether a failed branch ended its group's walk, so that the branches behind it are not come to any more."""
+    expected, before = difference.expected, difference.later.trace[: difference.later_index]
+    return expected is not None and expected.grouped and bool(before) and before[-1].grouped and failed(before[-1].key)
 
 
 def _key(step: TracedStep) -> str:

@@ -32,6 +32,8 @@ def transport_for(
         return AsgiTransport(target, path, bridge=bridge)
     if _is_wsgi(target):
         return WsgiTransport(target, path, bridge=bridge)
+    if hasattr(target, "app_id"):
+        raise SetupError("a client is served, not mounted: engine.serve(client, [functions])")
     raise SetupError(
         "an app is mounted as a URL ('http://127.0.0.1:8000/api/inngest'), an ASGI app (such as FastAPI's: an async "
         f"callable that takes scope, receive, send) or a WSGI app (such as Flask's); got {_shown(target)}"

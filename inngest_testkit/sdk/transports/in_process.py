@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.drivers.base import Bridge, direct
 from inngest_testkit.drivers.scope import current_call
 from inngest_testkit.sdk.private import Handler, SdkAnswer
-from inngest_testkit.sdk.protocol import DISCOVERY, CallResponse, Observation, Opcode
+from inngest_testkit.sdk.protocol import DISCOVERY, CallResponse, Header, Observation, Opcode
 from inngest_testkit.sdk.signatures import signed_headers
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class InProcessTransport:
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return CallResponse(unreachable=_ASYNC_UNDER_TRIO.format(name=request.function_id))
+            return _refusal(_ASYNC_UNDER_TRIO.format(name=request.function_id))
         try:
             if _is_plain(request):
                 return _read(await self._handler.enter_async(request.function_id, request.body, _target(request)))
@@ -88,6 +89,13 @@ def _target(request: CallRequest) -> str | None:
 
 def _parts(request: CallRequest) -> tuple[bytes, dict[str, str], dict[str, str], str]:
     return request.body, signed_headers(request), {"fnId": request.function_id, "stepId": request.step_id}, URL
+
+
+def _refusal(message: str) -> CallResponse:
+    """Return an answer that ends the run at once."""
+    headers = {Header.SDK.value: "inngest-testkit", Header.NO_RETRY.value: "true"}
+    body = json.dumps({"name": "UsageError", "message": message}).encode()
+    return CallResponse(status=500, headers=headers, body=body)
 
 
 def _server_error() -> CallResponse:

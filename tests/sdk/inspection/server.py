@@ -97,7 +97,7 @@ class Server:
                 else:
                     waiting.insert(0, (target, attempt + 1))
             else:
-                again = [self._take(operation, no_retry) for operation in operations]
+                again = [self._take(operation, no_retry or attempt >= self.retries) for operation in operations]
                 planned -= self.memos.keys()
                 new = [op.key for op, later in zip(operations, again, strict=True) if later == "plan"]
                 new = [key for key in new if key not in planned]
@@ -109,13 +109,13 @@ class Server:
                     waiting.insert(0, ("", 0))
         return self
 
-    def _take(self, operation, no_retry):
+    def _take(self, operation, is_last):
         """Keep what an operation brings; "plan" and "retry" ask for further calls."""
         if operation.op == "StepPlanned":
             return "plan"
         if operation.op == "StepRun":
             self.memos[operation.key] = {"data": operation.data}
-        elif operation.op == "StepFailed" or (operation.op == "StepError" and no_retry):
+        elif operation.op == "StepFailed" or (operation.op == "StepError" and is_last):
             self.memos[operation.key] = {"error": operation.error}
         elif operation.op == "StepError":
             return "retry"
@@ -157,8 +157,9 @@ class Server:
 
 
 def _operation(item):
-    user = item["userland"]
-    key = step_key(user["id"], user["index"] or 0)
+    user = item.get("userland")
+    # An older SDK numbers the name itself.
+    key = item["displayName"] if user is None else step_key(user["id"], user["index"] or 0)
     assert hash_step(key) == item["id"]
     details = {"opts": item.get("opts") or {}, "data": item.get("data"), "error": item.get("error")}
     return Operation(item["op"], item["id"], key, item["displayName"], item.get("name") or "", **details)
