@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from inngest_testkit.contracts.base import Contract, catch, check, gather
 from inngest_testkit.data_store.base import ActionVersion, DataStore, FunctionVersion
 from inngest_testkit.errors import NotFoundError, VersionError
+from inngest_testkit.functions.app import AppFunction, AppPlan, plan_app_function
 from inngest_testkit.functions.model import Function, Step, Trigger, VersionConstraint, http, on_cron, on_event
 from inngest_testkit.functions.plan import FunctionPlan, plan_function
 
@@ -30,6 +31,11 @@ class DataStoreContract(Contract[DataStore]):
         """Return a plan of one step, started by the triggers, or by an event of the function's name."""
         steps = [Step(step, runtime=http(_URL)), Step("z", after=step, runtime=http(_URL), version="1.2")]
         return plan_function(Function(function_id, *(triggers or (on_event(function_id),)), steps=steps, name="Name"))
+
+    def app_plan(self, function_id: str, *triggers: Trigger) -> AppPlan:
+        """Return the plan of an app's function."""
+        config = {"id": function_id, "name": "Näme", "concurrency": [{"limit": 2}]}
+        return plan_app_function(AppFunction(function_id, "shop", "Name", triggers, 3, config))
 
     async def create(self, store: DataStore, *function_ids: str) -> None:
         """Create a live version of each function."""
@@ -87,6 +93,7 @@ class DataStoreContract(Contract[DataStore]):
         plan = self.plan("f", on_event("e", if_="event.data.x == 1"), on_cron("TZ=Europe/Paris 0 9 * * MON"))
         await store.create_function_version(plan, self.start)
         found = (await store.function("f")).plan
+        assert isinstance(found, FunctionPlan), f"expected the plan of a DAG function, found {found!r}"
         assert found.function == plan.function, f"expected {plan.function!r}, found {found.function!r}"
         assert found.workflow_id == plan.workflow_id, "the workflow id follows from the function's id"
         assert dict(found.actions) == dict(plan.actions), f"expected {plan.actions}, found {found.actions}"
@@ -141,6 +148,64 @@ class DataStoreContract(Contract[DataStore]):
         for name, expected in (("e", ["z", "a"]), ("f", ["a"]), ("E", []), ("e/x", []), ("", []), ("unknown", [])):
             found = _names(await store.functions_by_event(name))
             assert found == expected, f"event {name!r} starts {expected}, found {found}"
+
+    @check
+    async def test_functions_by_pattern(self, store: DataStore) -> None:
+        """A trigger that ends in `*` names every event below it; each function comes once, in the order of adding."""
+        triggers = {
+            "z": (on_event("shop/*"), on_event("shop/paid")),
+            "a": (on_event("shop/paid"),),
+            "m": (on_event("shop/cart/*"),),
+            "b": (on_event("shop.*"),),
+        }
+        for function_id, given in triggers.items():
+            await store.create_function_version(self.app_plan(function_id, *given), self.start)
+        await store.create_function_version(self.app_plan("idle", on_event("shop/*")), self.start, live=False)
+        for name, expected in (
+            ("shop/paid", ["z", "a"]),
+            ("shop/cart/full", ["z", "m"]),
+            ("shop/", ["z"]),
+            ("shop", []),
+            ("shop.paid", ["b"]),
+            ("other/paid", []),
+        ):
+            found = _names(await store.functions_by_event(name))
+            assert found == expected, f"event {name!r} starts {expected}, found {found}"
+
+    @check
+    async def test_app_functions_come_back(self, store: DataStore) -> None:
+        """A version of an app's function comes back with its whole registration."""
+        plan = self.app_plan("shop-f", on_event("e", if_="event.data.n > 5"), on_cron("0 9 * * *"))
+        await store.create_function_version(plan, self.start)
+        found = (await store.function("shop-f")).plan
+        assert isinstance(found, AppPlan), f"expected the plan of an app's function, found {found!r}"
+        assert found.function == plan.function, f"expected {plan.function!r}, found {found.function!r}"
+        assert _names(await store.scheduled()) == ["shop-f"], "it has a schedule"
+
+    @check
+    async def test_retire(self, store: DataStore) -> None:
+        """A function that is retired ends at that moment, and nothing starts it; its versions stay, and it can return."""
+        cron = on_cron("* * * * *")
+        await store.create_function_version(self.plan("f", on_event("e"), cron), self.start)
+        await store.create_function_version(self.plan("g", on_event("e")), self.start)
+        for _ in range(2):
+            await store.retire_function("f", self.start + _HOUR)
+        await store.retire_function("unknown", self.start)
+        await catch(NotFoundError, store.function("f"), "function() of a retired one")
+        for what, names in (
+            ("functions_by_event", await store.functions_by_event("e")),
+            ("functions", await store.functions()),
+            ("scheduled", await store.scheduled()),
+        ):
+            expected = [] if what == "scheduled" else ["g"]
+            assert _names(names) == expected, f"{what} must give {expected}, found {_names(names)}"
+        version = await store.function_version("f", 1)
+        assert (version.valid_to, version.is_live) == (self.start + _HOUR, False), f"it ends then, found {version}"
+        again = await store.create_function_version(self.plan("f", on_event("e")), self.start + 2 * _HOUR)
+        assert (again.version, again.is_live) == (2, True), f"it returns as version 2, found {again}"
+        found = [(v.version, v.valid_to) for v in await store.function_history("f")]
+        assert found == [(1, self.start + _HOUR), (2, None)], f"the first version's end stays, found {found}"
+        assert _names(await store.functions_by_event("e")) == ["f", "g"], "it returns to its place"
 
     @check
     async def test_replaced_triggers_are_gone(self, store: DataStore) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from inngest_testkit.contracts.base import Contract, check, gather
-from inngest_testkit.queue.base import LEASE, ItemKind, Lease, PendingItem, Queue, QueueItem
+from inngest_testkit.queue.base import LEASE, Call, ItemKind, Lease, PendingItem, Queue, QueueItem
 from inngest_testkit.values import encode
 
 if TYPE_CHECKING:
@@ -88,11 +88,14 @@ class QueueContract(Contract[Queue]):
             QueueItem("a", ItemKind.FINISH, "r", "f", "s", "e", "t", 2, result=encode({"output": ["é", None]})),
             QueueItem("b", ItemKind.PAUSE, "r", step="s", pause_id="p"),
             QueueItem("c", ItemKind.CRON, function_id="f", function_version=3, trigger=1),
+            QueueItem("d", ItemKind.CALL, "r", "f", token="t", call=Call()),
+            QueueItem("e", ItemKind.SLEEP, "r", "f", "s", token="t", call=Call(3, immediate=False, race=True)),
+            QueueItem("g", ItemKind.CALL, "r", "f", "s", token="t", attempt=1, call=Call(1, operation=encode({"é": 1}))),
         ]
         for item in items:
             await queue.enqueue(item, self.start)
         now = await self.at(1)
-        leases = list(await queue.lease(now, 5))
+        leases = list(await queue.lease(now, 10))
         assert [lease.item for lease in leases] == items, f"items must come back as queued, found {leases}"
         for lease in leases:
             found = (lease.at, lease.until, lease.deliveries)

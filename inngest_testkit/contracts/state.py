@@ -45,7 +45,7 @@ class StateStoreContract(PauseChecks):
     @check
     async def test_new_run_loads_as_created(self, store: StateStore) -> None:
         """A new run has nothing pending, no outputs and no errors, and loads with what it was created with."""
-        run = self.run()
+        run = replace(self.run(), app_id="shop")
         created, loaded = await store.create(run), await store.load("run")
         for what, state in (("create", created), ("load", loaded)):
             assert state.run == run, f"{what} must return the run as given, found {state.run}"
@@ -100,6 +100,7 @@ class StateStoreContract(PauseChecks):
             "is_scheduled": lambda: store.is_scheduled("run", "a"),
             "claim": lambda: store.claim("run", "a", "t"),
             "save_output": lambda: store.save_output("run", "a", NULL),
+            "save_request_version": lambda: store.save_request_version("run", 2),
             "save_error": lambda: store.save_error("run", "a", FIRST, final=True),
             "finalise": lambda: store.finalise("run", "a"),
             "end": lambda: store.end("run", RunStatus.COMPLETED),
@@ -312,6 +313,46 @@ class StateStoreContract(PauseChecks):
         assert not dict(state.errors), f"a step with an output has no error, found {dict(state.errors)}"
         assert not list(state.failed), f"a step with an output has not failed, found {list(state.failed)}"
         assert state.pending == 1, "neither changes what is pending"
+
+    @check
+    async def test_outputs_keep_the_order_of_saving(self, store: StateStore) -> None:
+        """Outputs come in the order in which they were first saved, also after more are saved."""
+        await store.create(self.run())
+        steps = ["z", "a", "m", *(f"step {i}" for i in range(MANY))]
+        for step in steps:
+            await store.save_output("run", step, HELLO)
+            await store.save_output("run", "z", OTHER)
+        found = list((await store.load("run")).outputs)
+        assert found == steps, f"expected the order of saving, found {found[:5]}…"
+
+    @check
+    async def test_size_counts_the_bytes_of_outputs(self, store: StateStore) -> None:
+        """`size` is the bytes of all outputs as JSON; what is not taken, errors and other runs count nothing."""
+        await store.create(self.run())
+        await store.create(self.run("other"))
+        assert (await store.load("run")).size == 0, "a new run has no outputs"
+        await store.save_output("run", "a", HELLO)
+        await store.save_output("run", "b", NULL)
+        await store.save_output("run", "a", OTHER)
+        await store.save_output("other", "a", HELLO)
+        await store.save_error("run", "c", FIRST, final=True)
+        loaded = await store.load("run")
+        await store.save_output("run", "d", HELLO)
+        expected = len(HELLO.raw) + len(NULL.raw)
+        assert loaded.size == expected, f"size must be {expected}, found {loaded.size}"
+
+    @check
+    async def test_request_version_is_kept(self, store: StateStore) -> None:
+        """The version that a run's app answered with is -1 at first, then the last one saved, of that run alone."""
+        await store.create(self.run())
+        await store.create(self.run("other"))
+        first = await store.load("run")
+        for version in (2, 2, 3):
+            await store.save_request_version("run", version)
+            found = (await store.load("run")).request_version
+            assert found == version, f"the version last saved is {version}, found {found}"
+        others = (first.request_version, (await store.load("other")).request_version)
+        assert others == (-1, -1), f"before the first answer, and for other runs, it is -1, found {others}"
 
     # -- the end of a run
 

@@ -14,7 +14,7 @@ from inngest_testkit.errors import (
 )
 from inngest_testkit.events import Event
 from inngest_testkit.expressions import equality_key, lookup
-from inngest_testkit.state.base import PAUSE_LEASE, Pause, StateStore, WaitKey
+from inngest_testkit.state.base import PAUSE_LEASE, Pause, PauseKind, StateStore, WaitKey
 
 if TYPE_CHECKING:
     pass
@@ -32,7 +32,12 @@ class PauseChecks(Samples):
     async def test_pause_is_saved_once(self, store: StateStore) -> None:
         """A pause comes back as it was saved; its id is taken for ever, also once it is consumed."""
         index = WaitKey(("async", "data", "id"), "n:1.0")
-        pauses = [self.pause(), replace(self.pause("two"), match=None, on_timeout=True, index=index)]
+        pauses = [
+            self.pause(),
+            replace(self.pause("two"), match=None, on_timeout=True, index=index),
+            replace(self.pause("wait", parent=""), function_id="shop-f", kind=PauseKind.WAIT, race=True),
+            replace(self.pause("invoke", parent=""), kind=PauseKind.INVOKE, correlation="run.é"),
+        ]
         await self.with_pauses(store, *pauses)
         for pause in pauses:
             found = await store.pause_by_id(pause.id)

@@ -11,6 +11,7 @@ import pytest
 from inngest_testkit.contracts import DataStoreContract
 from inngest_testkit.data_store.memory import MemoryDataStore
 from inngest_testkit.errors import NotFoundError, VersionError
+from inngest_testkit.functions.app import AppPlan
 from inngest_testkit.functions.model import VersionConstraint
 
 
@@ -176,6 +177,37 @@ class ResolutionsAreStale(MemoryDataStore):
 class ActionHistoryIsByAge(MemoryDataStore):
     async def action_history(self, dsn):
         return list(self._actions.get(dsn, {}).values())
+
+
+class RetiredStay(MemoryDataStore):
+    async def retire_function(self, function_id, now):
+        return
+
+
+class RetiredLoseTheirPlace(MemoryDataStore):
+    async def retire_function(self, function_id, now):
+        await super().retire_function(function_id, now)
+        if function_id in self._functions:
+            self._functions[function_id] = self._functions.pop(function_id)
+
+
+class PatternsNameThemselves(MemoryDataStore):
+    def _index(self):
+        super()._index()
+        self._by_prefix = {}
+
+
+class PatternsComeLast(MemoryDataStore):
+    async def functions_by_event(self, name):
+        found = await super().functions_by_event(name)
+        return sorted(found, key=lambda version: version.function_id not in self._by_event.get(name, ()))
+
+
+class ConfigurationsAreDropped(MemoryDataStore):
+    async def create_function_version(self, plan, now, *, live=True):
+        if isinstance(plan, AppPlan):
+            plan = replace(plan, function=replace(plan.function, config={}))
+        return await super().create_function_version(plan, now, live=live)
 
 
 @pytest.fixture(scope="module")

@@ -71,6 +71,12 @@ class QueueLosesResults(MemoryQueue):
         return await super().enqueue(replace(item, result=None), at, priority=priority)
 
 
+class QueueLosesCalls(MemoryQueue):
+    async def enqueue(self, item, at, *, priority=0):
+        call = None if item.call is None else replace(item.call, operation=None)
+        return await super().enqueue(replace(item, call=call), at, priority=priority)
+
+
 class QueueDoesNotHide(MemoryQueue):
     async def lease(self, now, limit=1, *, only=None):
         leases = await super().lease(now, limit, only=only)

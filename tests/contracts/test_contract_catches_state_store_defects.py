@@ -12,6 +12,7 @@ import pytest
 from inngest_testkit.contracts import StateStoreContract
 from inngest_testkit.errors import IdentifierExistsError, PauseNotFoundError
 from inngest_testkit.runs.model import RunStatus
+from inngest_testkit.state.base import PauseKind
 from inngest_testkit.state.memory import MemoryStateStore, _Record
 
 
@@ -392,6 +393,36 @@ class OutputsRaceToZero(MemoryStateStore):
         await anyio.lowlevel.checkpoint()
         self._record(run_id).outputs = outputs
         return await super().save_output(run_id, step, output)
+
+
+class OutputsAreSorted(MemoryStateStore):
+    async def load(self, run_id):
+        state = await super().load(run_id)
+        return replace(state, outputs=dict(sorted(state.outputs.items())))
+
+
+class SizeCountsWhatIsNotTaken(MemoryStateStore):
+    async def save_output(self, run_id, step, output):
+        saved = await super().save_output(run_id, step, output)
+        if not saved:
+            self._record(run_id).size += len(output.raw)
+        return saved
+
+
+class RequestVersionIsTheFirst(MemoryStateStore):
+    async def save_request_version(self, run_id, version):
+        if self._record(run_id).request_version == -1:
+            await super().save_request_version(run_id, version)
+
+
+class PausesAreAllEdges(MemoryStateStore):
+    async def save_pause(self, pause):
+        return await super().save_pause(replace(pause, kind=PauseKind.EDGE))
+
+
+class AppsAreForgotten(MemoryStateStore):
+    async def create(self, run):
+        return await super().create(replace(run, app_id=""))
 
 
 @pytest.fixture(scope="module")
