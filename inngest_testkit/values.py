@@ -9,7 +9,7 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -70,14 +70,16 @@ def encode(value: object, *, root: str = "value", deepest: int = DEEPEST, exact:
     infinity, a set (it has no order), a key that is not text or a number, a loop, more than `deepest` levels of
     lists and objects, a number that 64 bits cannot hold.
     """
+    if type(value) is int and -_EXACT <= value <= _EXACT:
+        return Json(b"%d" % value)
     try:
-        raw = _ENCODER.encode(value).encode()
+        raw = _write(value).encode()
     except _REFUSALS:
         path, reason = _culprit(value, root)
         raise NotJsonError(path, reason) from None
     if not exact and (_LONG_NUMBER.search(raw) or b"-0.0" in raw):
         try:
-            raw = _ENCODER.encode(_as_doubles(from_json(raw))).encode()
+            raw = _write(_as_doubles(from_json(raw))).encode()
         except (OverflowError, ValueError):
             raise NotJsonError(root, "it holds a number that is too large for 64 bits") from None
     # Each level has a bracket, so few brackets need no second look.
@@ -105,7 +107,18 @@ def _jsonable(value: object) -> object:
     return to_jsonable_python(value)
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_jsonable)
+def _writer() -> Callable[[object], str]:
+    """Return a function that writes JSON; the encoder that the standard library makes for each value, made once."""
+    encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_jsonable)
+    make: Callable[..., Callable[[object, int], Iterable[str]]] | None = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # not every Python has it
+        return encoder.encode
+    # Without markers, a value that contains itself is one that is nested too deeply.
+    parts = make(None, _jsonable, json.encoder.encode_basestring, None, ":", ",", False, False, False)  # noqa: FBT003
+    return lambda value: "".join(parts(value, 0))
+
+
+_write = _writer()
 
 
 def _depth(value: object) -> int:
@@ -193,7 +206,7 @@ def _plain(value: object) -> tuple[object] | str:
 
 def _encodes(value: object) -> bool:
     try:
-        _ENCODER.encode(value).encode()
+        _write(value).encode()
     except _REFUSALS:
         return False
     return True

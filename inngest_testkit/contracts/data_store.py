@@ -156,14 +156,14 @@ class DataStoreContract(Contract[DataStore]):
             "z": (on_event("shop/*"), on_event("shop/paid")),
             "a": (on_event("shop/paid"),),
             "m": (on_event("shop/cart/*"),),
-            "b": (on_event("shop.*"),),
+            "b": (on_event("shop.*"), on_event("shop/cart/full")),
         }
         for function_id, given in triggers.items():
             await store.create_function_version(self.app_plan(function_id, *given), self.start)
         await store.create_function_version(self.app_plan("idle", on_event("shop/*")), self.start, live=False)
         for name, expected in (
             ("shop/paid", ["z", "a"]),
-            ("shop/cart/full", ["z", "m"]),
+            ("shop/cart/full", ["z", "m", "b"]),
             ("shop/", ["z"]),
             ("shop", []),
             ("shop.paid", ["b"]),
@@ -184,7 +184,7 @@ class DataStoreContract(Contract[DataStore]):
 
     @check
     async def test_retire(self, store: DataStore) -> None:
-        """A function that is retired ends at that moment, and nothing starts it; its versions stay, and it can return."""
+        """A retired function ends at that moment, and nothing starts it; its versions stay, and it can return."""
         cron = on_cron("* * * * *")
         await store.create_function_version(self.plan("f", on_event("e"), cron), self.start)
         await store.create_function_version(self.plan("g", on_event("e")), self.start)

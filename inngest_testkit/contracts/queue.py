@@ -88,9 +88,9 @@ class QueueContract(Contract[Queue]):
             QueueItem("a", ItemKind.FINISH, "r", "f", "s", "e", "t", 2, result=encode({"output": ["é", None]})),
             QueueItem("b", ItemKind.PAUSE, "r", step="s", pause_id="p"),
             QueueItem("c", ItemKind.CRON, function_id="f", function_version=3, trigger=1),
-            QueueItem("d", ItemKind.CALL, "r", "f", token="t", call=Call()),
-            QueueItem("e", ItemKind.SLEEP, "r", "f", "s", token="t", call=Call(3, immediate=False, race=True)),
-            QueueItem("g", ItemKind.CALL, "r", "f", "s", token="t", attempt=1, call=Call(1, operation=encode({"é": 1}))),
+            QueueItem("d", ItemKind.CALL, "r", "f", call=Call()),
+            QueueItem("e", ItemKind.SLEEP, "r", "f", "s", call=Call(3, immediate=False, race=True)),
+            QueueItem("g", ItemKind.CALL, "r", "f", "s", attempt=1, call=Call(1, operation=encode({"é": 1}))),
         ]
         for item in items:
             await queue.enqueue(item, self.start)

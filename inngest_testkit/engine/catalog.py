@@ -50,11 +50,19 @@ class Catalog:
             for step in function.steps:
                 if isinstance(step.runtime, PythonRuntime):
                     check_callable(step.runtime.run, f"function {function.id!r}, step {step.id!r}")
-        problems = check_functions(functions) or self._shared_actions(functions)
+        problems = check_functions(functions) or [*self._taken_ids(functions), *self._shared_actions(functions)]
         if problems:
             raise InvalidFunctionsError(problems)
         for plan in [plan_function(function) for function in functions]:
             await self._add(plan)
+
+    def _taken_ids(self, functions: Sequence[Function]) -> list[str]:
+        """Find the functions whose id a function of an app has."""
+        return [
+            f"function {function.id!r}: another function has this id, of an app that is served; rename one of them"
+            for function in functions
+            if isinstance(self.plans.get(function.id), AppPlan)
+        ]
 
     def _shared_actions(self, functions: Sequence[Function]) -> list[str]:
         """Find the steps whose action is that of a function which is there already."""

@@ -114,7 +114,8 @@ def test_a_failing_branch_is_retried_alone_and_its_error_comes_when_all_are_done
         try:
             yield ctx.group.parallel((lambda: ctx.step.run("bad", bad), lambda: ctx.step.run("good", good)))
         except inngest.StepError as error:
-            return (yield ctx.step.run("rollback", lambda: error.message))
+            message = error.message
+            return (yield ctx.step.run("rollback", lambda: message))
 
     engine = shop(body, retries=2)
     run = engine.send(GO).run
@@ -129,7 +130,9 @@ def test_groups_follow_each_other_and_repeat_ids():
     def body(ctx):
         total = 0
         for _ in range(2):
-            pair = yield ctx.group.parallel((lambda: ctx.step.run("a", lambda: 1), lambda: ctx.step.run("b", lambda: 2)))
+            pair = yield ctx.group.parallel(
+                (lambda: ctx.step.run("a", lambda: 1), lambda: ctx.step.run("b", lambda: 2))
+            )
             total += sum(pair)
         return total
 

@@ -36,7 +36,9 @@ def parent_and(child, kind="sync", by_id=False, retries=None, **options):
     def parent(ctx):
         try:
             if by_id:
-                return (yield ctx.step.invoke_by_id("call", app_id="shop", function_id="child", data={"n": 4}, **options))
+                return (
+                    yield ctx.step.invoke_by_id("call", app_id="shop", function_id="child", data={"n": 4}, **options)
+                )
             return (yield ctx.step.invoke("call", function=called, data={"n": 4}, **options))
         except inngest.StepError as error:
             return {"name": error.name, "message": error.message}

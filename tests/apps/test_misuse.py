@@ -35,7 +35,7 @@ def _still_works(engine):
 
 
 def test_what_is_no_client_is_refused(engine):
-    with pytest.raises(SetupError, match="expected the app's inngest.Inngest client, found str: 'shop'"):
+    with pytest.raises(SetupError, match=r"expected the app's inngest.Inngest client, found str: 'shop'"):
         engine.serve("shop", [])
 
 
@@ -62,7 +62,7 @@ def test_an_id_twice_is_refused(engine, client):
 
 def test_a_client_in_production_needs_a_signing_key(engine):
     client = inngest.Inngest(app_id="live", is_production=True, event_key="key")
-    with pytest.raises(SetupError, match="is in production mode and has no signing key.*is_production=False"):
+    with pytest.raises(SetupError, match=r"is in production mode and has no signing key.*is_production=False"):
         engine.serve(client, [function(client, named)])
 
 
@@ -112,7 +112,7 @@ def test_a_local_id_that_two_apps_have_is_ambiguous(client):
     engine = serving(client, function(client, named))
     store = client_of("store")
     engine.serve(store, [function(store, named)])
-    with pytest.raises(NotFoundError, match="several apps have a function of this id.*'shop-f', 'store-f'"):
+    with pytest.raises(NotFoundError, match=r"several apps have a function of this id.*'shop-f', 'store-f'"):
         engine.runs(function="f")
     engine.send(GO)
     assert [len(engine.runs(function=name)) for name in ("shop-f", "store-f")] == [1, 1]
@@ -120,7 +120,7 @@ def test_a_local_id_that_two_apps_have_is_ambiguous(client):
 
 @pytest.mark.parametrize("given", ["g", "shop-g", 7, None])
 def test_a_function_that_is_not_served_is_named_with_those_that_are(engine, given):
-    with pytest.raises(NotFoundError, match="there is no function .*; known functions: 'shop-f'"):
+    with pytest.raises(NotFoundError, match=r"there is no function .*; known functions: 'shop-f'"):
         engine.mock(given, "step", returns=1)
 
 

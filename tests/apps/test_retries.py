@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 import inngest
 import pytest
@@ -32,7 +33,7 @@ def fails(*, times=100, error=lambda: ValueError("down"), attempts=None):
 
 def delays(run, step="flaky"):
     begun = [seconds(run, attempt.started_at) for attempt in run.steps[step].attempts]
-    return [0, *(later - earlier for earlier, later in zip(begun, begun[1:], strict=False))]
+    return [0, *(later - earlier for earlier, later in pairwise(begun))]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -157,8 +158,9 @@ def test_a_step_error_is_caught_and_rolled_back(kind):
         try:
             yield ctx.step.run("charge", charge)
         except inngest.StepError as error:
-            yield ctx.step.run("refund", lambda: error.message)
-            return error.name
+            message, name = error.message, error.name
+            yield ctx.step.run("refund", lambda: message)
+            return name
 
     engine = shop(body, kind=kind, retries=1)
     run = engine.send(GO).run

@@ -39,7 +39,7 @@ def test_run_to_a_step_stops_when_it_has_begun():
 def test_run_to_a_step_that_does_not_come_says_what_came():
     engine = shop(drip)
     run = engine.send(GO).run
-    with pytest.raises(RunIncompleteError, match="the run is over, COMPLETED. It came to: 'welcome', 'nap', 'nudge'"):
+    with pytest.raises(RunIncompleteError, match=r"the run is over, COMPLETED. It came to: 'welcome', 'nap', 'nudge'"):
         engine.run_to(run, "nugde")
 
 
@@ -68,7 +68,7 @@ def test_execute_of_what_is_not_served_names_what_is():
     engine = serving(client, function(client, drip))
     unserved = function(client, drip, id="g")
     for given in ("g", unserved):
-        with pytest.raises(NotFoundError, match="there is no function '(shop-)?g'; known functions: 'shop-f'"):
+        with pytest.raises(NotFoundError, match=r"there is no function '(shop-)?g'; known functions: 'shop-f'"):
             engine.execute(given)
 
 

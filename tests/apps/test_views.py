@@ -1,4 +1,4 @@
-"""A run of an app's function as a test sees it: its state, its timeline, why a step has not run, the server's events."""
+"""A run of an app's function as a test sees it: its state, timeline, what holds it up, and the server's events."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_why_a_step_has_not_run_tells_the_failure():
 def test_a_misspelt_step_says_what_the_run_came_to():
     engine = shop(waits)
     run = engine.send(GO).run
-    with pytest.raises(NotFoundError, match="there is no step 'frist' in <Run .*; did you mean 'first'") as caught:
+    with pytest.raises(NotFoundError, match=r"there is no step 'frist' in <Run .*; did you mean 'first'") as caught:
         _ = run.steps["frist"]
     assert "step 'paid' waits for event 'shop/paid'" in str(caught.value)
     with pytest.raises(NotFoundError, match="there is no occurrence 2: step 'first' began once in this run"):

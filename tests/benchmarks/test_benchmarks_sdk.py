@@ -18,9 +18,9 @@ from inngest_testkit.sdk.private import Handler
 from .measuring import best, ratio
 
 #: A whole run through the engine, over one through `mocked.trigger`, by number of steps.
-WHOLE_RUN = {1: 1.15, 10: 0.85, 100: 0.70}
+WHOLE_RUN = {1: 1.8, 10: 1.0, 100: 0.75}
 #: The engine's part of the time of a run of ten steps; the rest is the SDK's.
-OWN_SHARE = 0.35
+OWN_SHARE = 0.42
 #: A run among 2,000 of one send, over one among 100.
 CROWD = 1.3
 #: Memory of a finished run among 4,000, over one among 2,000.

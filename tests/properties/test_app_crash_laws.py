@@ -83,7 +83,8 @@ def broken(ctx):
     try:
         ctx.step.run("broken", fail)
     except inngest.StepError as error:
-        ctx.step.run("rollback", lambda: error.message)
+        message = error.message
+        ctx.step.run("rollback", lambda: message)
         raise
 
 
