@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from inngest_testkit.clock import FakeClock
+from inngest_testkit.drivers.mock import Mock
 from inngest_testkit.engine import AsyncEngine, Engine, Sent
 from inngest_testkit.errors import NondeterminismError, NotFoundError, TestkitError, UnservedClientError
 from inngest_testkit.events import Event
 from inngest_testkit.failures import NonRetriableError, RetryAfterError
 from inngest_testkit.functions.model import EventDefinition, Function, Step, after, docker, http, on_cron, on_event
 from inngest_testkit.lifecycle import FlowControlWarning, TriggerExpressionWarning, UnknownFieldWarning
-from inngest_testkit.runs import HistoryKind, Run, RunStatus, StepStatus
+from inngest_testkit.runs import ErrorInfo, HistoryKind, Run, RunStatus, StepRecord, StepStatus
 from inngest_testkit.sdk.inspection.warnings import NondeterminismWarning, ParallelStepsWarning
 from inngest_testkit.sdk.limits import Limits
 
 __all__ = [
     "AsyncEngine",
     "Engine",
+    "ErrorInfo",
     "Event",
     "EventDefinition",
     "FakeClock",
@@ -23,6 +25,7 @@ __all__ = [
     "Function",
     "HistoryKind",
     "Limits",
+    "Mock",
     "NonRetriableError",
     "NondeterminismError",
     "NondeterminismWarning",
@@ -33,6 +36,7 @@ __all__ = [
     "RunStatus",
     "Sent",
     "Step",
+    "StepRecord",
     "StepStatus",
     "TestkitError",
     "TriggerExpressionWarning",

@@ -102,6 +102,10 @@ class StepRequest:
         """The outputs of the steps that are done."""
         return MemoOutputs(self.outputs) if self.memos else StepOutputs(self.outputs)
 
+    def __repr__(self) -> str:
+        attempt = f" attempt {self.attempt}" if self.attempt else ""
+        return f"<StepRequest {self.step_id} of {self.function_id}{attempt}>"
+
     @property
     def runtime(self) -> Runtime | None:
         """Where the step's code runs; None when it has none."""

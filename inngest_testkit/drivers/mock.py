@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from inngest_testkit.clock import unfrozen_now
 from inngest_testkit.drivers.base import Bridge, StepRequest, StepResponse, direct
 from inngest_testkit.drivers.python import call_step, check_callable, wanted_by
 from inngest_testkit.durations import format_duration, to_timedelta
 from inngest_testkit.errors import MockError
 
-__all__ = ["CALLS_KEPT", "UNSET", "Mock", "Mocks", "Raises", "SideEffect"]
+__all__ = ["CALLS_KEPT", "UNSET", "Mock", "Mocks", "Raises", "SideEffect", "check_returned"]
 
 
 class _UnsetType:
@@ -82,6 +84,8 @@ class Mock:
         self.call_count = 0
         #: Whether the step's own code runs.
         self.passes_through = not given
+        for error in (raises, side_effect, *(side_effect if isinstance(side_effect, (list, tuple)) else ())):
+            _settle_retry(error)
         self._run = self._code(returns, raises, side_effect)
         self._wanted = wanted_by(self._run)
 
@@ -154,7 +158,8 @@ class Mocks:
         for which.
         """
         base, _, number = step_id.rpartition(":")
-        uses = [(step_id, 0)] if not number.isdecimal() else [(step_id, 0), (base, int(number))]
+        is_use = number.isdecimal() and not number.startswith("0")
+        uses = [(step_id, 0), (base, int(number))] if is_use else [(step_id, 0)]
         for each, occurrence in uses:
             for mock in reversed(self._mocks.get((function_id, each), ())):
                 if not mock.exhausted and mock.occurrence in (None, occurrence):
@@ -181,3 +186,24 @@ def _produce(outcome: object) -> object:
         # Without the traceback of earlier raises, which an instance would collect.
         raise outcome.with_traceback(None) if isinstance(outcome, BaseException) else outcome  # type: ignore[misc]
     return outcome
+
+
+def check_returned(function_id: str, step_id: str, value: object) -> None:
+    """Raise `MockError` for an output that no step of an SDK's function can have: SDKs write JSON strictly."""
+    if value is UNSET or hasattr(value, "model_dump") or (hasattr(value, "name") and hasattr(value, "data")):
+        return
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError) as error:
+        raise MockError(
+            f"mock of step {step_id!r} of function {function_id!r}: returns={value!r}, and the real step could not "
+            f"return it: {error}. Give what the function gets, such as a text"
+        ) from None
+
+
+def _settle_retry(error: object) -> None:
+    """Turn the moment in an SDK's `RetryAfterError`, which it took from the machine's clock, into the span it meant."""
+    moment = getattr(error, "retry_after", None)
+    if isinstance(error, BaseException) and isinstance(moment, datetime):
+        span = moment.astimezone(UTC) - unfrozen_now()
+        error.retry_after = timedelta(seconds=max(0, round(span.total_seconds())))  # type: ignore[attr-defined]

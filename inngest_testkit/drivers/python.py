@@ -19,7 +19,15 @@ from inngest_testkit.values import NULL, decode, encode
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["PARAMETERS", "PythonDriver", "call_step", "check_callable", "failure", "wanted_by"]
+__all__ = [
+    "PARAMETERS",
+    "PythonDriver",
+    "call_step",
+    "check_callable",
+    "failure",
+    "is_cancelled_from_outside",
+    "wanted_by",
+]
 
 #: What a step's callable may ask for, by the names of its parameters.
 PARAMETERS = ("event", "steps", "attempt", "run_id", "step_id", "function_id", "now", "send", "opts")
@@ -66,7 +74,7 @@ async def call_step(run: StepCode, wanted: tuple[str, ...], request: StepRequest
     except Exception as error:  # noqa: BLE001 - whatever a step raises is the step's failure
         return failure(error)
     except asyncio.CancelledError as error:
-        if _is_cancelled_from_outside():
+        if is_cancelled_from_outside():
             raise
         return failure(error)
     finally:
@@ -74,7 +82,7 @@ async def call_step(run: StepCode, wanted: tuple[str, ...], request: StepRequest
     return StepResponse(output=output, events=tuple(outbox.events))
 
 
-def _is_cancelled_from_outside() -> bool:
+def is_cancelled_from_outside() -> bool:
     """Whether the caller of the engine was cancelled, rather than something that the step itself awaited."""
     try:
         task = asyncio.current_task()

@@ -71,7 +71,9 @@ def current_call() -> CallScope | None:
     if scope is not None:
         # A task that a handler left behind still has the context of a call that is over.
         return scope if scope in _under_way else None
-    scope = next(reversed(_under_way), None)
+    # A copy in one go: other threads begin and end calls meanwhile.
+    under_way = list(_under_way)
+    scope = under_way[-1] if under_way else None
     # A loop in the call's own thread runs other tasks as well; in another thread it is that of a server.
     return None if scope is not None and scope.thread == threading.get_ident() and _has_loop() else scope
 

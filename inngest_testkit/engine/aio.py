@@ -34,7 +34,8 @@ T = TypeVar("T")
 
 IN_STEP = (
     "the engine is at work and a step called it. A step cannot send, advance or run anything on its own engine: "
-    "let the step ask for the parameter `send` to send events, and do the rest in the test"
+    "let the step ask for the parameter `send` to send events (of an SDK: ctx.step.send_event, or the client), and do "
+    "the rest in the test"
 )
 
 

@@ -153,7 +153,8 @@ class Catalog:
                 return local[0]
             if local:
                 raise NotFoundError("function", name, local, reason="several apps have a function of this id")
-        raise NotFoundError("function", str(name or given), self.plans)
+        reason = "it is not served: engine.serve(client, [...])" if _is_of_sdk(given) else ""
+        raise NotFoundError("function", str(name or given), self.plans, reason=reason)
 
 
 def _is_of_sdk(function: object) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from inngest_testkit.clock import epoch_ms, later
-from inngest_testkit.drivers.mock import Mock
+from inngest_testkit.drivers.mock import Mock, check_returned
 from inngest_testkit.durations import format_duration, to_timedelta
 from inngest_testkit.engine.catalog import Catalog
 from inngest_testkit.engine.components import wire
@@ -23,6 +24,7 @@ from inngest_testkit.errors import (
     suggestion,
 )
 from inngest_testkit.events import Event, to_event
+from inngest_testkit.functions.app import AppPlan
 from inngest_testkit.functions.plan import FunctionPlan
 from inngest_testkit.queue.base import ItemKind, PendingItem, QueueItem
 from inngest_testkit.runs import HistoryEntry, Run, RunStatus
@@ -38,11 +40,14 @@ if TYPE_CHECKING:
     from inngest_testkit.drivers.base import Bridge
     from inngest_testkit.functions.app import AppFunction
     from inngest_testkit.functions.model import Function
-    from inngest_testkit.runs.model import StepRecord
+    from inngest_testkit.runs.model import StepRecord, Wait
 
 __all__ = ["Core"]
 
 T = TypeVar("T")
+
+#: Open runs that are asked what they wait for, to explain why an event did nothing.
+_LOOKED_AT = 100
 
 
 class Core:
@@ -65,7 +70,8 @@ class Core:
         self._inbox: list[Event] = []
         self._next_due: datetime | None = None
         self._over: deque[str] = deque()
-        self._finished: deque[str] = deque()
+        #: Runs that are over and kept, oldest first; a run whose end is worked again is one.
+        self._finished: dict[str, None] = {}
 
     # -- functions
 
@@ -180,14 +186,42 @@ class Core:
                 return f"{taken}, and an id starts a function once (idempotency)"
             if entry.kind is HistoryKind.TRIGGER_FAILED and entry.data["event_id"] in {e.id for e in events}:
                 return f"the trigger of {entry.data['function_id']!r} could not be evaluated: {entry.data['error']}"
-        names = sorted({trigger.event for plan in self.plans.values() for trigger in plan.triggers if trigger.event})
-        for event in events:
-            if event.name in names:
-                return f"the condition of no trigger on {event.name!r} was true for {dict(event.data)!r}"
-            return f"no function is triggered by {event.name!r}" + suggestion(
-                event.name, names, label="registered triggers"
+        return self.why_unmatched(events[0]) if events else "no event was sent"
+
+    def why_unmatched(self, event: Event) -> str:
+        """Say why an event started nothing and ended no wait."""
+        if not self.plans:
+            return "no function is registered (engine.register) or served (engine.serve)"
+        names = {trigger.event for plan in self.plans.values() for trigger in plan.triggers if trigger.event}
+        awaited = self._awaited()
+        reasons = []
+        if event.name in names:
+            reasons.append(f"the condition of no trigger on {event.name!r} was true for {dict(event.data)!r}")
+        if event.name in awaited:
+            run_id, wait = awaited[event.name]
+            condition = f" if {wait.match}" if wait.match else ""
+            reasons.append(
+                f"run {run_id} of {self.journal.functions[run_id]} waits for {event.name!r} at step {wait.step!r}"
+                f"{condition}"
             )
-        return "no event was sent"
+        if reasons:
+            return "; ".join(reasons)
+        known = sorted(names | awaited.keys())
+        label = "registered triggers and awaited events" if awaited else "registered triggers"
+        return f"no function is triggered by {event.name!r}" + suggestion(event.name, known, label=label)
+
+    def _awaited(self) -> dict[str, tuple[str, Wait]]:
+        """Return the events that runs wait for, each with the first such run."""
+        waits = (
+            (wait.event or "", (run_id, wait))
+            for run_id in islice(self.journal.open_runs, _LOOKED_AT)
+            for wait in self.journal.fold(run_id).waiting
+            if wait.kind == "event"
+        )
+        found: dict[str, tuple[str, Wait]] = {}
+        for name, what in waits:
+            found.setdefault(name, what)
+        return found
 
     async def advance(self, span: Duration) -> None:
         """Move the clock, working each thing when it is due."""
@@ -217,6 +251,9 @@ class Core:
 
         if not done():
             await self._settle(until, done)
+            if self.auto and done():
+                # What their ends cause at the same moment, such as `on_failure`, is part of it.
+                await self._settle(self.clock.now())
         left = self._open(wanted)
         if left:
             raise RunIncompleteError(self._why_incomplete(left, limit), left)
@@ -270,6 +307,8 @@ class Core:
     async def execute(self, function: object, event: object, data: object, limit: Duration) -> Run:
         """Start one function with an event, and work until its run is over."""
         version = await self._data.function(self.catalog.id_of(function))
+        if isinstance(event, (list, tuple)):
+            raise EventError("execute takes one event; a run of several is a batch, which is not modelled yet")
         (received,) = self._received(event, data, None, None, None)
         started: dict[str, list[str]] = {}
         cause = f"execute/{self.ids.ulid()}"
@@ -323,9 +362,11 @@ class Core:
             if self.journal.fold(run_id).status is RunStatus.COMPLETED:
                 self._over.append(run_id)
         else:
-            self._finished.append(run_id)
+            self._finished[run_id] = None
             if len(self._finished) > self._keep:
-                self._over.append(self._finished.popleft())
+                oldest = next(iter(self._finished))
+                del self._finished[oldest]
+                self._over.append(oldest)
 
     # -- what there is
 
@@ -382,6 +423,8 @@ class Core:
         plan = self.plans[self.catalog.id_of(function_id)]
         if isinstance(plan, FunctionPlan) and step_id not in plan.actions:
             raise NotFoundError("step", step_id, plan.step_ids, reason=f"function {function_id!r} does not have it")
+        if isinstance(plan, AppPlan):
+            check_returned(plan.function.id, step_id, behaviour.get("returns"))
         return self.drivers.mocks.add(Mock(plan.function.id, step_id, **behaviour))
 
     async def close(self) -> None:

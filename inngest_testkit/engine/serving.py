@@ -76,7 +76,7 @@ class Serving:
             return await self._read(registered, transport, key)
         except BaseException:
             if new:
-                self._links.pop(id(client)).give_back()
+                self._give_back(client)
             raise
 
     async def mount(self, target: object, path: str, client: inngest.Inngest | None) -> tuple[AppFunction, ...]:
@@ -85,20 +85,29 @@ class Serving:
         from inngest_testkit.sdk.transports.detect import transport_for
 
         check_sdk()
+        if not isinstance(path, str):
+            raise SetupError(
+                f"path is where the app serves its functions, a text such as '/api/inngest', found {path!r}"
+            )
         if client is not None:
             check_client(client)
-        candidates = list(live_clients()) if client is None else [client]
-        fresh = [each for each in candidates if self._link(each)]
+        # All of them, so that no app registers anywhere else.
+        fresh = [each for each in live_clients() if self._link(each)]
         transport = transport_for(target, path, self._bridge)
         try:
             registered = await self._registered(transport, f"the app at {path!r}")
             by = self._api.registered_by
-            key = None if by is None else _signing_key(by)
+            if client is not None and by is not client:
+                raise SetupError(
+                    f"the app at {path!r} serves the client of app {by.app_id!r}, and the one given is of app "
+                    f"{client.app_id!r}"
+                )
+            key = _signing_key(by)
             fresh = [each for each in fresh if each is not by]
             return await self._read(registered, transport, key)
         finally:
             for each in fresh:
-                self._links.pop(id(each)).give_back()
+                self._give_back(each)
 
     def _link(self, client: inngest.Inngest) -> bool:
         """Let a client reach the engine; False when it does already."""
@@ -108,6 +117,14 @@ class Serving:
             return False
         self._links[id(client)] = link(client, self._owner, self._api, self.take, self.take_async)
         return True
+
+    def _give_back(self, client: inngest.Inngest) -> None:
+        """Undo a link; with the last one, clients of others may send again."""
+        from inngest_testkit.sdk.client import release
+
+        self._links.pop(id(client)).give_back()
+        if not self._links:
+            release(self._owner)
 
     async def _registered(self, transport: Transport, where: str) -> Mapping[str, Any]:
         """Let the app register itself, and return what it registered."""

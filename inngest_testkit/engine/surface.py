@@ -79,6 +79,9 @@ class Surface:
         """Await what needs an event loop: where the engine is called, unless it has a loop of its own."""
         return direct(awaitable)
 
+    def _catch_up(self) -> None:
+        """Work what clients sent meanwhile, if the engine can be called here."""
+
     def _open(self) -> None:
         """Make what only this kind of engine has."""
 
@@ -169,10 +172,12 @@ class Surface:
 
         Raises `NotFoundError` for an unknown function or status.
         """
+        self._catch_up()
         return self._core.runs(function, status)
 
     def events(self, name: str | None = None) -> list[Event]:
         """Return the events that the engine received, in order, of one name if given."""
+        self._catch_up()
         return self._core.events(name)
 
     def _pending(self) -> Sequence[PendingItem]:

@@ -71,6 +71,10 @@ class Engine(Surface):
         # This engine cannot work while another event loop runs.
         return self._core.keep(events)
 
+    def _catch_up(self) -> None:
+        if self._core.has_kept and not self._misuse():
+            self._call(self._core.take([]))
+
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
         problem = self._misuse()
         if problem:

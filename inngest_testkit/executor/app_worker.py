@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from inngest_testkit.clock import later
 from inngest_testkit.drivers.base import StepRequest, StepResponse
 from inngest_testkit.errors import NotJsonError
-from inngest_testkit.executor.operations import Group, awaited, end_of
+from inngest_testkit.executor.operations import Group, awaited, carried_operation, end_of
 from inngest_testkit.lifecycle.steps import NOTHING, StepEnd, discovery_token, step_token
 from inngest_testkit.queue.base import Call, ItemKind
 from inngest_testkit.runs.model import HistoryKind
@@ -129,7 +129,11 @@ class AppWorker:
             return
         mock = self._drivers.mocks.find(item.function_id, item.step) if _is_targeted(item) else None
         operation = None if item.call is None else item.call.operation
-        if operation is not None or (mock is not None and not mock.passes_through):
+        is_mocked = mock is not None and not mock.passes_through
+        if not is_mocked and _waits(operation):
+            await self._open_after_all(item, state, plan, once=once)
+            return
+        if is_mocked or _is_inference(operation):
             response = await self._answer_step(item, state, mock)
             if response.takes:
                 await self._take(item, stored_step(response), response.takes, once=once)
@@ -141,7 +145,7 @@ class AppWorker:
         answer = read(called.response, self._limits)
         broken = await self._watch.enter(item, called, answer, state.outputs, once=once)
         if broken is not None:
-            await self._fail(item, broken, once=once)
+            await self._answered(item, called, broken, state, plan, once=once)
             return
         if mock is not None:
             mock.note(self._request(item, state))
@@ -230,6 +234,15 @@ class AppWorker:
         response = await mock.execute(request, _nothing_real, self._drivers.mocks.bridge)
         return awaited(request, response, self._ids, self._clock.now())
 
+    async def _open_after_all(self, item: QueueItem, state: RunState, plan: AppPlan, *, once: bool) -> None:
+        """Begin a step that a mock was to answer, which has answered as often as it was to by now."""
+        call = item.call or _CALL
+        operation, clock = carried_operation(item.step, call.operation or NULL)
+        group = Group(item, state, plan, call.immediate, lambda key: False, clock, once)
+        failure = await self._operator.begin(operation, group)
+        if failure is not None:
+            await self._fail(item, failure, once=once)
+
     async def _step_answered(
         self, item: QueueItem, response: StepResponse, state: RunState, plan: AppPlan, *, once: bool
     ) -> None:
@@ -243,6 +256,10 @@ class AppWorker:
             error = {"name": response.error.name, "message": response.error.message, "stack": response.error.stack}
             told = {"error": "NonRetriableError", **error}
             failure = Failure(response.error, error, told, error, retryable=False)
+            data = {"error": response.error, "app": True}
+            await self._recorder.run(
+                HistoryKind.STEP_FAILED, item.run_id, item.step, item.attempt, data=data, once=once
+            )
             await self._fail(item, failure, once=once)
             return
         elif item.attempt + 1 < plan.function.max_attempts and not _waits(operation):
@@ -393,6 +410,11 @@ def _waits(operation: Json | None) -> bool:
     """Whether a step waits for something, which is tried once: a run that was invoked has had its own retries."""
     given: Any = {} if operation is None else operation.value
     return given.get("op") in (Opcode.INVOKE, Opcode.SLEEP, Opcode.WAIT_FOR_EVENT)
+
+
+def _is_inference(operation: Json | None) -> bool:
+    given: Any = {} if operation is None else operation.value
+    return bool(given.get("op") == Opcode.AI_GATEWAY)
 
 
 async def _nothing_real() -> StepResponse:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.clock import epoch_ms, later
 from inngest_testkit.durations import parse_duration
-from inngest_testkit.errors import DurationError, ExpressionError, NotFoundError
+from inngest_testkit.errors import DurationError, EventError, ExpressionError, NotFoundError
 from inngest_testkit.events import Event
 from inngest_testkit.expressions import SDK, compile_expression, equality_key
 from inngest_testkit.lifecycle.announce import FINISHED, INVOKED
@@ -20,13 +20,14 @@ from inngest_testkit.lifecycle.edges import timeout_item, wait_key
 from inngest_testkit.lifecycle.steps import StepEnd, call_item, step_token
 from inngest_testkit.queue.base import Call, ItemKind
 from inngest_testkit.runs.model import ErrorInfo, HistoryKind
-from inngest_testkit.sdk.answer import Failure, server_failure
+from inngest_testkit.sdk.answer import Failure, explained, server_failure
 from inngest_testkit.sdk.protocol import Opcode, Operation
+from inngest_testkit.sdk.request import hashed
 from inngest_testkit.state.base import Pause, PauseKind, WaitKey
 from inngest_testkit.values import NULL, Json, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from inngest_testkit.clock import Clock
     from inngest_testkit.data_store.base import DataStore
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from inngest_testkit.sdk.limits import Limits
     from inngest_testkit.state.base import RunState, StateStore
 
-__all__ = ["Group", "Operator", "awaited", "end_of"]
+__all__ = ["Group", "Operator", "awaited", "carried_operation", "end_of"]
 
 #: How long an invoking step waits when it does not say.
 _INVOKE_TIMEOUT = timedelta(days=365)
@@ -102,11 +103,15 @@ class Operator:
         token = step_token(operation.key)
         if operation.key in group.state.outputs or await self._state.is_scheduled(group.run_id, token):
             return None
-        begin = self._answer_here if group.mocked(operation.key) else self._open[operation.op]
-        failure = await begin(operation, group)
+        failure = await self.begin(operation, group)
         if failure is None:
             await self._state.schedule(group.run_id, token)
         return failure
+
+    async def begin(self, operation: Operation, group: Group) -> Failure | None:
+        """Do what a step's operation asks for, or let its mock answer. Returns why the run cannot go on, if so."""
+        begin = self._answer_here if group.mocked(operation.key) else self._open[operation.op]
+        return await begin(operation, group)
 
     async def _record(self, kind: HistoryKind, operation: Operation, group: Group, **data: object) -> None:
         given = {"edge": step_token(operation.key), "op": operation.op, **data}
@@ -120,6 +125,8 @@ class Operator:
         """Let the engine answer for a step: a mock, or the gateway of an AI's API."""
         await self._record(HistoryKind.STEP_PLANNED, operation, group)
         carried = {"op": operation.op, "display": operation.display, "name": operation.name, "opts": operation.opts}
+        if group.clock is not None:
+            carried["clock"] = group.clock.isoformat()
         await self._queue_call(operation, group, group.call(operation, encode(carried, deepest=10_000)))
 
     async def _queue_call(self, operation: Operation, group: Group, call: Call) -> None:
@@ -147,17 +154,18 @@ class Operator:
         await self._record(HistoryKind.SLEEP_BEGAN, operation, group, until=max(now, until))
         token = step_token(operation.key)
         item = call_item(group.run_id, group.item.function_id, token, group.call(operation), step=operation.key)
-        await self._queue.enqueue(replace(item, kind=ItemKind.SLEEP), max(now, until))
+        await self._queue.enqueue(replace(item, id=f"{item.id}/sleep", kind=ItemKind.SLEEP), max(now, until))
         return None
 
     async def _wait(self, operation: Operation, group: Group) -> Failure | None:
         text, opts = operation.opts.get("if") or None, operation.opts
         try:
-            expression = compile_expression(text, SDK) if text else None
+            expression = compile_expression(str(text), SDK) if text else None
         except ExpressionError as error:
             stack = f"error compiling expression: {error}"
             what = "Wait for event If expression failed to compile"
-            return server_failure("InvalidExpression", what, stack=stack, retryable=False)
+            failure = server_failure("InvalidExpression", what, stack=stack, retryable=False)
+            return explained(failure, f"step {operation.key!r}, if_exp: {error}")
         span = self._span(opts.get("timeout"), "wait-for-event timeout")
         if isinstance(span, Failure):
             return span
@@ -167,7 +175,7 @@ class Operator:
             group,
             PauseKind.WAIT,
             event=operation.name,
-            match=text,
+            match=text and str(text),
             expires=later(self._clock.now(), span),
             index=wait_key(expression, {"event": event}) if expression is not None else None,
         )
@@ -193,8 +201,12 @@ class Operator:
             index=_correlation_key(correlation),
         )
         function_id = str(opts.get("function_id") or "")
+        try:
+            event = (await self._invocation(operation, group, pause, function_id)).plain()
+        except EventError as error:
+            return server_failure("Error", f"step {operation.display!r} cannot invoke: {error}", retryable=False)
         await self._save(pause, operation, group, event=FINISHED, match=None, invokes=function_id)
-        await self._publish(f"{pause.id}/invoked", await self._invocation(operation, group, pause, function_id))
+        await self._publish(f"{pause.id}/invoked", event)
         return None
 
     async def _invocation(self, operation: Operation, group: Group, pause: Pause, function_id: str) -> Event:
@@ -210,7 +222,7 @@ class Operator:
             problem = {"error": text, "name": "Error", "message": f"{text} ({known})" if known else text}
             data = {"_inngest": {"status": "Failed"}, "error": problem, "function_id": "", "run_id": ""}
             return Event(FINISHED, {**data, "correlation_id": pause.correlation}, id=made, ts=ts)
-        payload = operation.opts.get("payload") or {}
+        payload = _payload(operation)
         inner = {
             "correlation_id": pause.correlation,
             "expire": epoch_ms(pause.expires),
@@ -220,7 +232,7 @@ class Operator:
             "source_fn_id": group.state.run.workflow_id,
             "source_fn_v": group.state.run.function_version,
         }
-        data = {**(payload.get("data") or {}), "_inngest": inner}
+        data = {**payload.get("data", {}), "_inngest": inner}
         return Event(INVOKED, data, v=payload.get("v"), id=made, ts=ts)
 
     def _span(self, text: object, what: str) -> timedelta | Failure:
@@ -258,6 +270,14 @@ class Operator:
         await self._queue.enqueue(timeout_item(pause), pause.expires)
 
 
+def carried_operation(key: str, carried: Json) -> tuple[Operation, datetime | None]:
+    """Return the operation of a step that was to be answered here, and the app's own clock when it was given."""
+    given: Any = carried.value
+    clock = given.get("clock")
+    operation = Operation(given["op"], hashed(key), key, given["display"], name=given["name"], opts=given["opts"] or {})
+    return operation, None if clock is None else datetime.fromisoformat(clock)
+
+
 def end_of(operation: Json | None, output: Json) -> StepEnd:
     """Return how a step ends for which a mock or the gateway answered with `output`."""
     given: Any = operation.value if operation is not None else {"op": Opcode.PLANNED}
@@ -281,6 +301,15 @@ def awaited(request: StepRequest, response: StepResponse, ids: Ids, now: datetim
     fields = given if isinstance(given.get("name"), str) else {"name": request.operation["name"], "data": given}
     event = Event.from_mapping({key: value for key, value in fields.items() if value not in ("", 0)})
     return replace(response, output=event.received(id=ids.ulid(), ts=epoch_ms(now)).to_json())
+
+
+def _payload(operation: Operation) -> Mapping[str, Any]:
+    """Return what the invoked function's event is made of; raises `EventError` for data that is no object."""
+    payload: Any = operation.opts.get("payload") or {}
+    data = payload.get("data") if isinstance(payload, dict) else payload
+    if data is not None and not isinstance(data, dict):
+        raise EventError(f"its data must be an object (a mapping with text keys), found {data!r}")
+    return {key: value for key, value in payload.items() if value is not None}
 
 
 def _correlation_key(correlation: str) -> WaitKey:

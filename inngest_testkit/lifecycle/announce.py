@@ -38,7 +38,8 @@ def end_events(
     invoked them. `outcome` holds `result` and `error`, as far as there are any.
     """
     event: Any = run.event.value
-    correlation = event["data"].get("_inngest", {}).get("correlation_id") if event["name"] == INVOKED else None
+    invocation = event["data"].get("_inngest") if event["name"] == INVOKED else None
+    correlation = invocation.get("correlation_id") if isinstance(invocation, dict) else None
     if event["name"] in (FINISHED, FAILED) or not (run.app_id or correlation):
         return
     data: dict[str, Any] = {

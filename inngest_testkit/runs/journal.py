@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Journal", "Shape"]
 
 
+_INVOKED = "inngest/function.invoked"
 # Runs whose folded state is kept, those asked for last.
 _FOLDS_KEPT = 64
 _ENDS = (HistoryKind.RUN_COMPLETED, HistoryKind.RUN_FAILED, HistoryKind.RUN_CANCELLED)
@@ -115,7 +116,10 @@ class Journal:
         return [
             run_id
             for run_id, entries in self.runs.items()
-            if run_id not in self.observed and any(entry.kind is HistoryKind.RUN_FAILED for entry in reversed(entries))
+            if run_id not in self.observed
+            and any(entry.kind is HistoryKind.RUN_FAILED for entry in reversed(entries))
+            # What an invoked run came to is told to the step that invoked it.
+            and all(event.name != _INVOKED for event in self.run_events[run_id])
         ]
 
     def recent(self, count: int = 12) -> list[str]:

@@ -9,18 +9,19 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeAlias
 
 from pydantic_core import from_json
 
+from inngest_testkit.errors import NotJsonError
 from inngest_testkit.runs.model import ErrorInfo
 from inngest_testkit.sdk.limits import Limits, exceeds
 from inngest_testkit.sdk.protocol import CallResponse, Header, Opcode, Operation, step_key, unhashed
 from inngest_testkit.sdk.request import hashed
-from inngest_testkit.values import Json
+from inngest_testkit.values import Json, encode
 
 __all__ = [
     "Answer",
@@ -28,6 +29,7 @@ __all__ = [
     "Operations",
     "Result",
     "error_info",
+    "explained",
     "kept_error",
     "overflow",
     "read",
@@ -89,7 +91,7 @@ def read(response: CallResponse, limits: Limits) -> Answer:
     if response.status == _PARTIAL:
         return _operations(response, limits)
     if _OK <= response.status < 300:
-        return Result(_json_or_text(response.body))
+        return _result(response.body)
     return _failed(response)
 
 
@@ -104,6 +106,12 @@ def server_failure(name: str, message: str, *, text: str = "", stack: str = "", 
     error = {"error": name if known else inner["error"], "message": wrapped, "name": "Error"}
     info = ErrorInfo(name, message, stack)
     return Failure(info, {"error": inner}, error, result=wrapped, retryable=retryable)
+
+
+def explained(failure: Failure, text: str) -> Failure:
+    """Return the failure with more for people; what the server tells stays."""
+    info = failure.info
+    return replace(failure, info=ErrorInfo(info.name, f"{text}: {info.message}", info.stack))
 
 
 def overflow(limit: int) -> Failure:
@@ -161,7 +169,7 @@ def _not_an_sdk(response: CallResponse) -> Failure:
 
 
 def _failed(response: CallResponse) -> Failure:
-    output = _json_or_text(response.body).value
+    output = _readable(_json_or_text(response.body))
     given: Mapping[str, Any] = output if isinstance(output, dict) else {"message": str(output), "name": "Error"}
     no_retry = response.headers.get(Header.NO_RETRY) == "true"
     error = {"error": "NonRetriableError" if no_retry else f"invalid status code: {response.status}"}
@@ -169,6 +177,13 @@ def _failed(response: CallResponse) -> Failure:
     return Failure(
         error_info(given), output, error, result=output, retryable=not no_retry, retry_after=_retry_after(response)
     )
+
+
+def _readable(given: Json) -> object:
+    try:
+        return given.value
+    except ValueError:  # nested more deeply than can be read
+        return given.raw.decode()
 
 
 def _operations(response: CallResponse, limits: Limits) -> Operations | Failure:
@@ -186,7 +201,8 @@ def _operations(response: CallResponse, limits: Limits) -> Operations | Failure:
             return operation
         if is_large and exceeds(_size(operation.data), limits.step_output):
             text = f"error validating generator opcode {operation.id}: step output size is greater than the limit"
-            return server_failure("Error", text)
+            size = f"{_size(operation.data)} bytes, the limit is {limits.step_output}, see Limits(step_output=...)"
+            return explained(server_failure("Error", text), f"the output of step {operation.key!r} has {size}")
         if limits.name is not None and len(operation.display) > limits.name:
             shown, length = operation.display[:40], len(operation.display)
             text = f"step id {shown!r}… has {length} characters, the limit is {limits.name}"
@@ -226,6 +242,9 @@ def _operation(given: object) -> Operation | Failure:
     op = _OPCODES.get(given.get("op"))
     if op is None:
         return server_failure("Error", f"unknown opcode: {given.get('op')!r} of step {given.get('displayName')!r}")
+    name = given.get("name") or ""
+    if not isinstance(name, str):
+        return server_failure("Error", f"error reading generator opcode response: the name {name!r} is not a text")
     # An id may be empty.
     display = given["displayName"] if isinstance(given.get("displayName"), str) else given["id"]
     opts, error = given.get("opts"), given.get("error")
@@ -234,7 +253,7 @@ def _operation(given: object) -> Operation | Failure:
         id=given["id"],
         key=_key(given, display),
         display=display,
-        name=given.get("name") or "",
+        name=name,
         opts=opts if isinstance(opts, dict) else {},
         data=given.get("data"),
         error=error if isinstance(error, dict) else None,
@@ -266,7 +285,7 @@ def _retry_after(response: CallResponse) -> timedelta | datetime | None:
     except ValueError:
         try:
             moment = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if response.clock is None:
@@ -275,13 +294,32 @@ def _retry_after(response: CallResponse) -> timedelta | datetime | None:
     return timedelta(seconds=round((moment - response.clock).total_seconds()))
 
 
+def _result(body: bytes) -> Result | Failure:
+    output = _json_or_text(body)
+    try:
+        # What the run's end tells of it must be read again.
+        encode(_decode(output.raw), root="the function's result")
+    except (NotJsonError, ValueError) as error:
+        return server_failure("Error", f"error reading the response: {error}")
+    return Result(output)
+
+
 def _json_or_text(body: bytes) -> Json:
     """A function's result: JSON, or, as the server takes it, the text itself."""
     try:
-        _decode(body)
+        from_json(body, allow_inf_nan=False)
     except ValueError:
-        return Json(json.dumps(body.decode(errors="replace")).encode())
+        return _rewritten(body)
     return Json(body.strip())
+
+
+def _rewritten(body: bytes) -> Json:
+    """JSON with half of a surrogate pair, which the server replaces; or a text."""
+    try:
+        value = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        value = body.decode(errors="replace")
+    return Json(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
 
 
 def _go_json(value: object) -> str:

@@ -143,7 +143,9 @@ class _NowOnly:
     def now() -> datetime:
         """Return the engine's time inside a call; aware, so that the machine's time zone does not matter."""
         scope = current_call()
-        return datetime.now(UTC) if scope is None or scope.own_clock else scope.now
+        if scope is None:
+            return datetime.now()  # noqa: DTZ005 - what the SDK has without an engine
+        return datetime.now(UTC) if scope.own_clock else scope.now
 
 
 def _watch_handlers(execution: Any) -> None:  # noqa: ANN401 - a class of the SDK

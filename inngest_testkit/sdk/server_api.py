@@ -78,13 +78,17 @@ class ServerApi:
         scope = current_call()
         if scope is None or scope.owner is not self._owner:
             return events
-        return self.taken([self._keep(event, scope) for event in events])
+        return self._keep(events, scope)
 
-    def _keep(self, event: Event, scope: CallScope) -> str:
-        """Let the call keep an event until it is over; the reply's id is always generated."""
-        made = self._make_id()
-        scope.sent.append(event.received(id=made, ts=epoch_ms(scope.now)))
-        return made
+    def _keep(self, events: Sequence[Event], scope: CallScope) -> Reply:
+        """Let the call keep events until it is over; the reply's ids are always generated."""
+        ids = [self._make_id() for _ in events]
+        try:
+            kept = [event.received(id=made, ts=epoch_ms(scope.now)) for event, made in zip(events, ids, strict=True)]
+        except EventError as error:
+            return self.refused(error)
+        scope.sent += kept
+        return self.taken(ids)
 
     def _event(self, fields: object) -> Event:
         if not isinstance(fields, dict):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_inngest._engines import core_of, node_id
@@ -22,6 +23,8 @@ __all__ = ["TITLE", "describe", "timeline"]
 #: The heading of the section.
 TITLE = "inngest timeline"
 _MOST_RUNS = 10
+#: Runs of one function that are shown before those of other functions.
+_TOGETHER = 3
 _MOST_EVENTS = 10
 _MOST_FINDINGS = 10
 _FIRST_LINES, _LAST_LINES = 20, 40
@@ -42,6 +45,7 @@ def _describe(item: pytest.Item, opened: Opened) -> str:
         f"{engine!r}\nseed {engine.seed!r}, from {opened.seed_from}; rerun: {_rerun(item, opened)}",
         *_runs(engine.runs()),
         *_started_nothing(engine, complete=opened.keep == "all"),
+        *_never_answered(engine),
     ]
     return "\n\n".join(parts)
 
@@ -61,6 +65,13 @@ def _runs(runs: Sequence[Run]) -> list[str]:
     """Return the timelines, of failed runs first, then of the newest."""
     ordered = list(reversed(runs))
     ordered.sort(key=lambda run: run.status.value != "FAILED")
+    # The newest of each function before the others of any: many fires of a schedule must not hide the rest.
+    number: Counter[str] = Counter()
+    places = {}
+    for run in ordered:
+        places[run.id] = number[run.function_id] // _TOGETHER
+        number[run.function_id] += 1
+    ordered.sort(key=lambda run: places[run.id])
     texts = [timeline(run) for run in ordered[:_MOST_RUNS]]
     left = ordered[_MOST_RUNS:]
     if left:
@@ -109,6 +120,11 @@ def _started_nothing(engine: Engine | AsyncEngine, *, complete: bool) -> list[st
     return ["\n".join(["events that started nothing:", *lines[:_MOST_EVENTS], *more])]
 
 
+def _never_answered(engine: Engine | AsyncEngine) -> list[str]:
+    names = [f"  {mock.function_id}/{mock.step_id}" for mock in engine.unused_mocks]
+    return ["\n".join(["mocks that never answered:", *names])] if names else []
+
+
 def _reason(entry: HistoryEntry) -> str:
     data = entry.data
     if entry.kind.value == "event.skipped":
@@ -128,17 +144,7 @@ def _taken(engine: Engine | AsyncEngine) -> set[str | None]:
 
 
 def _unmatched(engine: Engine | AsyncEngine, event: Event) -> str:
-    from inngest_testkit.errors import suggestion
-
-    names = [trigger.event for function in engine.functions for trigger in function.triggers if trigger.event]
-    if event.name in names:
-        return f"no trigger's condition was true for {_short(dict(event.data))}"
-    return "no trigger has this name" + suggestion(event.name, names, label="triggers")
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 100 else text[:99] + "…"
+    return core_of(engine).why_unmatched(event)
 
 
 def _many(count: int, noun: str) -> str:

@@ -85,7 +85,7 @@ def test_a_timeline_shows_what_the_run_waits_for_and_what_was_found():
     assert lines(shop(body).send(GO).run) == [
         "   at  step  attempt  outcome",
         "  +0s                 run starts: event 'shop/go'",
-        "  +0s              0  type-change: what step 'pair' returned is not what the handler gets, si…",
+        "  +0s              0  type-change: step 'pair': output: tuple becomes list, since what a step…",
         "  +0s  pair        0  ok [1,2]",
         "  +0s  nap            sleeps until +3d",
         "    …  nap            still waiting, until +3d",

@@ -81,8 +81,8 @@ def test_events_that_started_nothing_are_told(inner: Inner):
     result.stdout.fnmatch_lines(
         [
             "events that started nothing:",
-            "  user/signed.pu (unknown): no trigger has this name; triggers: *; did you mean 'user/signed.up'?",
-            "  user/signed.up (unmet): no trigger's condition was true for {'plan': 'free'}",
+            "  user/signed.pu (unknown): no function is triggered by *; did you mean 'user/signed.up'?",
+            "  user/signed.up (unmet): the condition of no trigger on 'user/signed.up' was true for {'plan': 'free'}",
             "  odd/event (unreadable): function 'odd': event 'odd/event' if event.data.at: *cannot be evaluated: *",
             "  wait/begun (begun): function 'waiting': idempotency, see run 01*",
             "=*",

@@ -156,13 +156,9 @@ def _key(step: TracedStep) -> str:
 
 
 def _changes_message(key: str, changes: Sequence[TypeChange]) -> str:
-    lines = [f"  {change}" for change in changes[:_SHOWN]]
-    if len(changes) > _SHOWN:
-        lines.append(f"  … and {len(changes) - _SHOWN} more")
-    return "\n".join(
-        [
-            f"what step {key!r} returned is not what the handler gets, since it goes through JSON:",
-            *lines,
-            "Return what JSON has (dict with str keys, list, str, int, float, bool, None), or convert after the step.",
-        ]
+    shown = "; ".join(str(change) for change in changes[:_SHOWN])
+    more = f"; and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
+    return (
+        f"step {key!r}: {shown}{more}, since what a step returns goes through JSON.\n"
+        "Return what JSON has (dict with str keys, list, str, int, float, bool, None), or convert after the step."
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from inngest_testkit.drivers.base import Bridge, direct
+from inngest_testkit.drivers.python import is_cancelled_from_outside
 from inngest_testkit.sdk.transports.base import CLIENT, ORIGIN, SERVER_ERROR, AppTransport
 from inngest_testkit.sdk.transports.lifespan import Lifespan
 
@@ -50,7 +52,9 @@ class AsgiTransport(AppTransport):
         try:
             await self._app(scope, receive, sending.send)
             sending.check()
-        except Exception:
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and is_cancelled_from_outside():
+                raise
             logger.exception("the ASGI app failed at %s", scope["path"])
             await sending.finish()
 

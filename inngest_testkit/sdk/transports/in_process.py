@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.drivers.base import Bridge, direct
+from inngest_testkit.drivers.python import is_cancelled_from_outside
 from inngest_testkit.drivers.scope import current_call
 from inngest_testkit.sdk.private import Handler, SdkAnswer
 from inngest_testkit.sdk.protocol import DISCOVERY, CallResponse, Header, Observation, Opcode
@@ -54,6 +55,10 @@ class InProcessTransport:
             if _is_plain(request) and self._handler.has(request.function_id):
                 return _read(self._handler.enter_sync(request.function_id, request.body, _target(request)))
             return _read(self._handler.call_sync(*_parts(request)))
+        except asyncio.CancelledError:
+            if is_cancelled_from_outside():
+                raise
+            return _server_error()
         except Exception:  # noqa: BLE001 - as a web framework does
             return _server_error()
 
@@ -66,6 +71,10 @@ class InProcessTransport:
             if _is_plain(request):
                 return _read(await self._handler.enter_async(request.function_id, request.body, _target(request)))
             return _read(await self._handler.call_async(*_parts(request)))
+        except asyncio.CancelledError:
+            if is_cancelled_from_outside():
+                raise
+            return _server_error()
         except (Exception, BaseExceptionGroup):  # noqa: BLE001 - as a web framework does
             # A task group wraps the SDK's own interrupts, which then escape from its handler.
             return _server_error()
