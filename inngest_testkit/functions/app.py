@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from inngest_testkit.cron import Schedule
-from inngest_testkit.expressions import SDK, compile_expression
+from inngest_testkit.expressions import SDK
 from inngest_testkit.functions.model import Trigger
-from inngest_testkit.functions.patterns import pattern_prefix
-from inngest_testkit.functions.plan import FunctionPlan, PlannedTrigger
+from inngest_testkit.functions.plan import FunctionPlan, PlannedTrigger, plan_triggers
 from inngest_testkit.ids import workflow_uuid
 
 if TYPE_CHECKING:
@@ -90,14 +88,5 @@ def plan_app_function(function: AppFunction) -> AppPlan:
     return AppPlan(
         function=function,
         workflow_id=workflow_uuid(function.id),
-        triggers=tuple(
-            PlannedTrigger(
-                text=str(trigger),
-                event=trigger.event,
-                expression=compile_expression(trigger.expression, SDK) if trigger.expression else None,
-                schedule=Schedule.parse(trigger.cron) if trigger.cron else None,
-                prefix=pattern_prefix(trigger.event) if trigger.event else None,
-            )
-            for trigger in function.triggers
-        ),
+        triggers=plan_triggers(function.triggers, SDK),
     )

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING
 
 from inngest_testkit.cron import Schedule
 from inngest_testkit.durations import parse_duration
-from inngest_testkit.expressions import DAG, Expression, compile_expression
+from inngest_testkit.expressions import DAG, SDK, Expression, compile_expression
 from inngest_testkit.functions.dsn import dsn
 from inngest_testkit.functions.model import TRIGGER, After, Function, VersionConstraint
+from inngest_testkit.functions.patterns import pattern_prefix
 from inngest_testkit.ids import workflow_uuid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import timedelta
 
-__all__ = ["ActionReference", "Await", "Edge", "FunctionPlan", "PlannedTrigger", "plan_function"]
+    from inngest_testkit.expressions import Dialect
+    from inngest_testkit.functions.model import Trigger
+
+__all__ = ["ActionReference", "Await", "Edge", "FunctionPlan", "PlannedTrigger", "plan_function", "plan_triggers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +113,24 @@ def plan_function(function: Function) -> FunctionPlan:
     return FunctionPlan(
         function=function,
         workflow_id=workflow_uuid(function.id),
-        triggers=tuple(
-            PlannedTrigger(
-                text=str(trigger),
-                event=trigger.event,
-                expression=compile_expression(trigger.expression, DAG) if trigger.expression else None,
-                schedule=Schedule.parse(trigger.cron) if trigger.cron else None,
-            )
-            for trigger in function.triggers
-        ),
+        triggers=plan_triggers(function.triggers, DAG),
         outgoing=_outgoing(function, edges),
         incoming=incoming,
         actions={s.id: ActionReference(dsn(function.id, s.id), s.version) for s in function.steps},
+    )
+
+
+def plan_triggers(triggers: Iterable[Trigger], dialect: Dialect) -> tuple[PlannedTrigger, ...]:
+    """Compile triggers; only functions of apps may ask for patterns of names."""
+    return tuple(
+        PlannedTrigger(
+            text=str(trigger),
+            event=trigger.event,
+            expression=compile_expression(trigger.expression, dialect) if trigger.expression else None,
+            schedule=Schedule.parse(trigger.cron) if trigger.cron else None,
+            prefix=pattern_prefix(trigger.event) if trigger.event and dialect is SDK else None,
+        )
+        for trigger in triggers
     )
 
 
