@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from inngest_testkit.drivers.scope import CallScope, call_scope
-from inngest_testkit.sdk.protocol import CallResponse, Observation
+from inngest_testkit.sdk.protocol import CallResponse, Header, Observation
 
 if TYPE_CHECKING:
     from inngest_testkit.events import Event
@@ -58,6 +58,8 @@ class Apps:
         scope = CallScope(self._owner, request.now, fetchable=prepared.fetchable)
         with call_scope(scope):
             response = await self._of[request.function_id].transport.call(request)
+        if request.signing_key is not None and Header.SIGNATURE in response.headers:
+            response = _checked(response, request.signing_key)
         if scope.trace and response.observed is None:
             response = replace(response, observed=Observation(tuple(scope.trace)))
         return Called(response, scope.sent)
@@ -66,3 +68,12 @@ class Apps:
         """Close what the transports opened."""
         for transport in self._transports:
             await transport.close()
+
+
+def _checked(response: CallResponse, key: str) -> CallResponse:
+    """Return the response, or, when another key signed it, why it does not count."""
+    from inngest_testkit.sdk.signatures import verify
+
+    if verify(response.body, key, response.headers[Header.SIGNATURE]):
+        return response
+    return CallResponse(unreachable="the signature of the app's answer is not that of its signing key")

@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-from inngest_testkit.errors import MissingExtraError, SetupError
+from inngest_testkit.errors import MissingExtraError
 from inngest_testkit.sdk.protocol import Header
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from inngest_testkit.sdk.protocol import CallRequest
 
-__all__ = ["bearer", "sign", "signed_headers", "verify"]
+__all__ = ["sign", "signed_headers", "verify"]
 
 _PREFIX = re.compile(r"signkey-\w+-")
 
@@ -46,18 +46,6 @@ def verify(body: bytes, key: str, signature: str) -> bool:
     fields = parse_qs(signature)
     seconds, digest = fields.get("t", [""])[0], fields.get("s", [""])[0]
     return hmac.compare_digest(digest.encode(), _digest(body, key, seconds).encode())
-
-
-def bearer(key: str) -> str:
-    """Return the token that the SDK sends for a signing key (`Authorization: Bearer <token>`): a hash of the key."""
-    try:
-        secret = bytes.fromhex(_secret(key))
-    except ValueError:
-        raise SetupError(
-            "the signing key is not hexadecimal after its prefix, so it cannot be hashed; "
-            "write one such as 'signkey-test-12345678'"
-        ) from None
-    return hashlib.sha256(secret).hexdigest()
 
 
 def _canonical(body: bytes) -> bytes:

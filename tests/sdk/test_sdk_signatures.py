@@ -9,11 +9,14 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from inngest._internal import net, server_lib, transforms
+from inngest._internal import net, server_lib
 
-from inngest_testkit.errors import MissingExtraError, SetupError
-from inngest_testkit.sdk.protocol import CallRequest, Header
-from inngest_testkit.sdk.signatures import bearer, sign, signed_headers, verify
+from inngest_testkit.engine.bridge import LoopRunner
+from inngest_testkit.errors import MissingExtraError
+from inngest_testkit.sdk.apps import App, Apps
+from inngest_testkit.sdk.protocol import CallRequest, CallResponse, Header
+from inngest_testkit.sdk.request import PreparedCall
+from inngest_testkit.sdk.signatures import sign, signed_headers, verify
 
 KEY = "signkey-test-0123abcd"
 OTHER = "signkey-prod-0123abce"
@@ -90,13 +93,21 @@ def test_the_headers_of_a_call_have_a_signature_if_it_has_a_key(key):
     assert headers == {"x-run-id": "run"}
 
 
-def test_the_token_is_the_one_that_the_sdk_sends():
-    assert bearer(KEY) == transforms.hash_signing_key(KEY)
+def test_an_answer_that_another_key_signed_does_not_count():
+    """What the SDK answers to a signed call is signed too."""
 
+    class Forged:
+        async def call(self, request):
+            return CallResponse(200, {Header.SDK: "inngest-py", Header.SIGNATURE: request.headers["forged"]}, b"1")
 
-def test_a_key_that_is_not_hexadecimal_is_explained():
-    with pytest.raises(SetupError, match="not hexadecimal after its prefix"):
-        bearer("signkey-test-secret")
+    def answer_with(signature):
+        request = CallRequest("shop-one", "step", "run", 0, {"forged": signature}, b"{}", NOW, KEY)
+        apps = Apps(None)
+        apps.add(App("shop", Forged(), KEY), ["shop-one"])
+        return LoopRunner().run(apps.call(PreparedCall(request, {}))).response
+
+    assert answer_with(sign(b"1", KEY, NOW)).body == b"1"
+    assert "signature" in answer_with(sign(b"1", "signkey-test-00", NOW)).unreachable
 
 
 def test_signing_needs_the_extra(monkeypatch):

@@ -29,7 +29,7 @@ def concurrent_steps(entry: Entry, answered: Collection[str]) -> tuple[TracedSte
     `answered` holds the keys that earlier answers named. One new step in a task, as `asyncio.wait_for` makes it, does
     no harm: the answer names it. Of two or more, it names only the first that ended.
     """
-    if not any(step.in_task and not step.grouped for step in entry.trace):
+    if not steps_in_tasks(entry):
         return ()
     new = tuple(step for step in entry.trace if not step.grouped and step.key not in answered)
     return new if len(new) > 1 and any(step.in_task for step in new) else ()
