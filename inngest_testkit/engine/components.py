@@ -13,11 +13,13 @@ from inngest_testkit.engine.bridge import bridged
 from inngest_testkit.engine.lockstep import Lockstep
 from inngest_testkit.engine.seams import gated
 from inngest_testkit.event_stream.memory import MemoryEventStream
+from inngest_testkit.executor.app_attempts import Attempts
 from inngest_testkit.executor.app_worker import AppWorker
 from inngest_testkit.executor.dag_worker import DagWorker
 from inngest_testkit.executor.executor import Executor
 from inngest_testkit.executor.operations import Operator
 from inngest_testkit.executor.retries import Retries
+from inngest_testkit.executor.stand_ins import StandIns
 from inngest_testkit.executor.watch import Watch
 from inngest_testkit.ids import Ids
 from inngest_testkit.lifecycle import AppSteps, Recorder, RunLifecycle, Warner
@@ -99,14 +101,27 @@ def wire(
     works: dict[str, Any] = {**shared, "drivers": drivers, "lifecycle": lifecycle, "publish": publish}
     operator = Operator(**shared, ids=ids, data=data, steps=steps, publish=publish, limits=options.limits)
     watch = Watch(clock, recorder, warner, options.nondeterminism)
+    attempts = Attempts(
+        clock=clock,
+        queue=queue,
+        recorder=recorder,
+        lifecycle=lifecycle,
+        steps=steps,
+        publish=publish,
+        retries=retries,
+    )
+    stand_ins = StandIns(clock=clock, ids=ids, drivers=drivers, steps=steps, operator=operator, attempts=attempts)
     app_worker = AppWorker(
-        **works,
-        ids=ids,
+        clock=clock,
+        state=state,
         apps=apps,
+        recorder=recorder,
+        lifecycle=lifecycle,
         steps=steps,
         operator=operator,
+        attempts=attempts,
+        stand_ins=stand_ins,
         watch=watch,
-        retries=retries,
         limits=options.limits,
     )
     executor = Executor(

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from inngest_testkit.clock import later
-from inngest_testkit.drivers.base import StepRequest, StepResponse
+from inngest_testkit.drivers.base import StepResponse
 from inngest_testkit.errors import NotJsonError
-from inngest_testkit.executor.operations import Group, awaited, carried_operation, end_of
-from inngest_testkit.lifecycle.steps import NOTHING, StepEnd, discovery_token, step_token
-from inngest_testkit.queue.base import Call, ItemKind
+from inngest_testkit.executor.app_attempts import RunItem
+from inngest_testkit.executor.operations import Group
+from inngest_testkit.lifecycle.steps import NOTHING, StepEnd, discovery_token
+from inngest_testkit.queue.base import ItemKind
 from inngest_testkit.runs.model import HistoryKind
 from inngest_testkit.sdk.answer import (
     Failure,
@@ -32,58 +32,47 @@ from inngest_testkit.sdk.stored import restore, stored_call, stored_step
 from inngest_testkit.values import NULL, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-    from datetime import datetime, timedelta
-
     from inngest_testkit.clock import Clock
-    from inngest_testkit.drivers.mock import Mock
-    from inngest_testkit.drivers.registry import Drivers
-    from inngest_testkit.events import Event
+    from inngest_testkit.executor.app_attempts import Attempts
     from inngest_testkit.executor.operations import Operator
-    from inngest_testkit.executor.retries import Retries
+    from inngest_testkit.executor.stand_ins import StandIns
     from inngest_testkit.executor.watch import Watch
     from inngest_testkit.functions.app import AppPlan
-    from inngest_testkit.ids import Ids
     from inngest_testkit.lifecycle import AppSteps, Recorder, RunLifecycle
-    from inngest_testkit.queue.base import Queue, QueueItem
+    from inngest_testkit.queue.base import QueueItem
     from inngest_testkit.sdk.answer import Answer
     from inngest_testkit.sdk.apps import Apps, Called
     from inngest_testkit.sdk.limits import Limits
     from inngest_testkit.sdk.protocol import Operation
     from inngest_testkit.state.base import RunState, StateStore
-    from inngest_testkit.values import Json
 
 __all__ = ["AppWorker"]
 
-_CALL = Call()
 _FIRST = discovery_token(0)
+_ENDED = (Opcode.STEP_RUN, Opcode.STEP_ERROR, Opcode.STEP_FAILED)
 
 
 class AppWorker:
-    """Works the items of runs of apps' functions. `publish` takes the events that apps send."""
+    """Works the items of runs of apps' functions."""
 
     def __init__(
         self,
         *,
         clock: Clock,
-        ids: Ids,
-        queue: Queue,
         state: StateStore,
-        drivers: Drivers,
         apps: Apps,
         recorder: Recorder,
         lifecycle: RunLifecycle,
         steps: AppSteps,
         operator: Operator,
+        attempts: Attempts,
+        stand_ins: StandIns,
         watch: Watch,
-        publish: Callable[[str, Event], Awaitable[None]],
-        retries: Retries,
         limits: Limits,
     ) -> None:
-        self._clock, self._ids, self._queue, self._state = clock, ids, queue, state
-        self._drivers, self._apps = drivers, apps
-        self._recorder, self._lifecycle, self._steps, self._operator = recorder, lifecycle, steps, operator
-        self._publish, self._retries, self._limits, self._watch = publish, retries, limits, watch
+        self._clock, self._state, self._apps, self._recorder = clock, state, apps, recorder
+        self._lifecycle, self._steps, self._operator = lifecycle, steps, operator
+        self._attempts, self._stand_ins, self._watch, self._limits = attempts, stand_ins, watch, limits
         #: Of each run under way, its memos as requests carry them.
         self._memos: dict[str, Memos] = {}
 
@@ -96,90 +85,76 @@ class AppWorker:
         """Do what an item asks for."""
         # Whoever queued the item may have been lost before it counted it.
         await self._state.schedule(item.run_id, item.token)
-        call = item.call or _CALL
-        found = item.step in state.outputs if _is_targeted(item) else once and len(state.outputs) > call.memos
+        of = RunItem(item, state, plan, once)
+        found = once and len(state.outputs) > of.call.memos if of.step is None else of.step in state.outputs
         if found:
-            await self._found(item, state)
+            await self._found(of)
         elif item.kind is ItemKind.SLEEP:
-            await self._steps.keep(item.run_id, item.step, NOTHING, once=once)
-            await self._steps.advance(
-                item.run_id, item.function_id, item.token, race=call.race, immediate=call.immediate
-            )
+            await self._wake(of)
         elif item.kind is ItemKind.FINISH:
-            await self._finish(item, state, plan)
+            await self._finish(of)
         else:
-            await self._begin(item, state, plan, once=once)
+            await self._begin(of)
 
-    async def _found(self, item: QueueItem, state: RunState) -> None:
+    async def _found(self, of: RunItem) -> None:
         """Go on where a worker stopped that was thought lost: it has kept what the item was to find out."""
-        call = item.call or _CALL
-        for key in (item.step,) if _is_targeted(item) else list(state.outputs)[call.memos :]:
-            await self._steps.record_kept(item.run_id, key, state.outputs[key])
-        await self._advance(item, race=call.race)
+        outputs = of.state.outputs
+        for key in list(outputs)[of.call.memos :] if of.step is None else (of.step,):
+            await self._steps.record_kept(of.item.run_id, key, outputs[key])
+        await self._attempts.advance(of, race=of.call.race)
 
-    async def _advance(self, item: QueueItem, *, race: bool = False) -> bool:
-        return await self._steps.advance(item.run_id, item.function_id, item.token, race=race)
+    async def _wake(self, of: RunItem) -> None:
+        item, call = of.item, of.call
+        await self._steps.keep(item.run_id, item.step, NOTHING, once=of.once)
+        await self._steps.advance(item.run_id, item.function_id, item.token, race=call.race, immediate=call.immediate)
 
-    async def _begin(self, item: QueueItem, state: RunState, plan: AppPlan, *, once: bool) -> None:
-        if item.token == _FIRST and item.attempt == 0:
-            await self._recorder.run(HistoryKind.RUN_STARTED, item.run_id, once=once)
-        broken = self._overflow(item, state)
+    async def _begin(self, of: RunItem) -> None:
+        if of.item.token == _FIRST and of.item.attempt == 0:
+            await self._recorder.run(HistoryKind.RUN_STARTED, of.item.run_id, once=of.once)
+        broken = self._overflow(of)
         if broken is not None:
-            await self._fail(item, broken, once=once)
+            await self._attempts.fail(of, broken)
             return
-        mock = self._drivers.mocks.find(item.function_id, item.step) if _is_targeted(item) else None
-        operation = None if item.call is None else item.call.operation
-        is_mocked = mock is not None and not mock.passes_through
-        if not is_mocked and _waits(operation):
-            await self._open_after_all(item, state, plan, once=once)
+        mock = self._stand_ins.mock_of(of)
+        if of.call.operation is not None and await self._stand_ins.open_after_all(of, mock):
             return
-        if is_mocked or _is_inference(operation):
-            response = await self._answer_step(item, state, mock)
-            if response.takes:
-                await self._take(item, stored_step(response), response.takes, once=once)
-            else:
-                await self._step_answered(item, response, state, plan, once=once)
-            return
-        called = await self._call(item, state, plan)
-        takes = called.response.takes
-        answer = read(called.response, self._limits)
-        broken = await self._watch.enter(item, called, answer, state.outputs, once=once)
-        if broken is not None:
-            await self._answered(item, called, broken, state, plan, once=once)
-            return
-        if mock is not None:
-            mock.note(self._request(item, state))
-            takes = mock.takes
-        if takes:
-            await self._take(item, stored_call(called), takes, once=once)
+        response = await self._stand_ins.answer(of, mock) if mock is not None or of.call.operation is not None else None
+        if response is None:
+            called = await self._call(of)
+            if mock is not None:
+                self._stand_ins.note(of, mock)
+                called.response.takes = mock.takes
+            await self._called(of, called)
+        elif response.takes:
+            await self._attempts.take(of, stored_step(response), response.takes)
         else:
-            await self._answered(item, called, answer, state, plan, once=once)
+            await self._stand_ins.answered(of, response)
 
-    def _overflow(self, item: QueueItem, state: RunState) -> Failure | None:
+    def _overflow(self, of: RunItem) -> Failure | None:
         # A group may go beyond the limit: only the call after it is refused.
         steps = self._limits.steps
-        if steps is not None and not _is_targeted(item) and len(state.outputs) >= steps:
+        if steps is not None and of.step is None and len(of.state.outputs) >= steps:
             return overflow(steps)
-        if exceeds(state.size, self._limits.state):
+        if exceeds(of.state.size, self._limits.state):
             text = f"The function run exceeded the state size limit of {self._limits.state} bytes."
             return server_failure("InngestErrStateOverflowed", text, retryable=False)
         return None
 
-    async def _call(self, item: QueueItem, state: RunState, plan: AppPlan) -> Called:
-        call = item.call or _CALL
-        if call.immediate and not _is_targeted(item) and self._drivers.mocks.concern(item.function_id):
+    async def _call(self, of: RunItem) -> Called:
+        item, call = of.item, of.call
+        if call.immediate and of.step is None and self._stand_ins.concern(item.function_id):
             # Planned first, a step that is mocked is never run.
             call = replace(call, immediate=False)
         memos = self._memos.get(item.run_id)
         if memos is None:
-            memos = self._memos[item.run_id] = Memos(state.run)
+            memos = self._memos[item.run_id] = Memos(of.state.run)
         prepared = prepare(
-            state,
+            of.state,
             call,
             memos,
-            target=item.step if _is_targeted(item) else None,
+            target=of.step,
             attempt=item.attempt,
-            max_attempts=plan.function.max_attempts,
+            max_attempts=of.plan.function.max_attempts,
             item_id=item.id,
             now=self._clock.now(),
             limit=self._limits.request,
@@ -187,241 +162,90 @@ class AppWorker:
         )
         return await self._apps.call(prepared)
 
-    async def _take(self, item: QueueItem, result: Json, takes: timedelta, *, once: bool) -> None:
-        until = later(self._clock.now(), takes)
-        if _is_targeted(item):
-            await self._started(item, item.step, once=once)
-        await self._queue.enqueue(replace(item, id=f"{item.id}/finish", kind=ItemKind.FINISH, result=result), until)
-        data = {"until": until, "edge": item.token}
-        await self._recorder.run(
-            HistoryKind.STEP_TAKES, item.run_id, item.step or None, item.attempt, data=data, once=once
-        )
+    async def _called(self, of: RunItem, called: Called) -> None:
+        answer = read(called.response, self._limits)
+        broken = await self._watch.enter(of.item, called, answer, of.state.outputs, once=of.once)
+        if broken is not None:
+            await self._answered(of, called, broken)
+        elif called.response.takes:
+            await self._attempts.take(of, stored_call(called), called.response.takes)
+        else:
+            await self._answered(of, called, answer)
 
-    async def _finish(self, item: QueueItem, state: RunState, plan: AppPlan) -> None:
+    async def _finish(self, of: RunItem) -> None:
+        """Go on with an answer whose virtual time is over; the step has begun when it was answered."""
+        item = of.item
         call = replace(item, id=item.id.removesuffix("/finish"), kind=ItemKind.CALL, result=None)
-        kept = restore(item.result or NULL)
-        # The step has begun when it was answered.
+        kept, began = restore(item.result or NULL), RunItem(call, of.state, of.plan, once=True)
         if isinstance(kept, StepResponse):
-            await self._step_answered(call, kept, state, plan, once=True)
+            await self._stand_ins.answered(began, kept)
         else:
-            await self._answered(call, kept, read(kept.response, self._limits), state, plan, once=True)
+            await self._answered(began, kept, read(kept.response, self._limits))
 
-    # -- steps that the engine answers for: mocks, and the gateway
-
-    def _request(self, item: QueueItem, state: RunState) -> StepRequest:
-        operation: Any = {} if item.call is None or item.call.operation is None else item.call.operation.value
-        return StepRequest(
-            run_id=item.run_id,
-            function_id=item.function_id,
-            workflow_id=state.run.workflow_id,
-            step_id=item.step,
-            attempt=item.attempt,
-            event=state.run.event,
-            outputs=state.outputs,
-            now=self._clock.now(),
-            operation=operation,
-            memos=True,
-        )
-
-    async def _answer_step(self, item: QueueItem, state: RunState, mock: Mock | None) -> StepResponse:
-        request = self._request(item, state)
-        if mock is None or mock.passes_through:
-            response = await self._drivers.gateway.infer(request)
-            if mock is not None:
-                mock.note(request)
-                response = replace(response, takes=mock.takes)
-            return response
-        response = await mock.execute(request, _nothing_real, self._drivers.mocks.bridge)
-        return awaited(request, response, self._ids, self._clock.now())
-
-    async def _open_after_all(self, item: QueueItem, state: RunState, plan: AppPlan, *, once: bool) -> None:
-        """Begin a step that a mock was to answer, which has answered as often as it was to by now."""
-        call = item.call or _CALL
-        operation, clock = carried_operation(item.step, call.operation or NULL)
-        group = Group(item, state, plan, call.immediate, lambda key: False, clock, once)
-        failure = await self._operator.begin(operation, group)
-        if failure is not None:
-            await self._fail(item, failure, once=once)
-
-    async def _step_answered(
-        self, item: QueueItem, response: StepResponse, state: RunState, plan: AppPlan, *, once: bool
-    ) -> None:
-        await self._send(item, response.events, once=once)
-        operation = item.call.operation if item.call is not None else None
-        await self._started(item, item.step, once=once)
-        if response.error is None:
-            output = NULL if response.output is None else response.output
-            await self._steps.keep(item.run_id, item.step, end_of(operation, output), attempt=item.attempt, once=once)
-        elif not response.retryable:
-            error = {"name": response.error.name, "message": response.error.message, "stack": response.error.stack}
-            told = {"error": "NonRetriableError", **error}
-            failure = Failure(response.error, error, told, error, retryable=False)
-            data = {"error": response.error, "app": True}
-            await self._recorder.run(
-                HistoryKind.STEP_FAILED, item.run_id, item.step, item.attempt, data=data, once=once
-            )
-            await self._fail(item, failure, once=once)
-            return
-        elif item.attempt + 1 < plan.function.max_attempts and not _waits(operation):
-            await self._retry_step(item, item.step, response.error, response.retry_after, once=once)
-            return
-        else:
-            info = response.error
-            end = StepEnd.of_error({"message": info.message, "name": info.name, "stack": info.stack}, info)
-            await self._steps.keep(item.run_id, item.step, end, attempt=item.attempt, once=once)
-        await self._advance(item, race=item.call is not None and item.call.race)
-
-    async def _started(self, item: QueueItem, key: str, *, once: bool, **data: object) -> None:
-        await self._recorder.run(
-            HistoryKind.STEP_STARTED, item.run_id, key, item.attempt, data={"edge": item.token, **data}, once=once
-        )
-
-    async def _retry_step(self, item: QueueItem, key: str, error: Any, retry_after: Any, *, once: bool) -> None:  # noqa: ANN401
-        at = self._retries.of_call(self._clock.now(), item.attempt, retry_after)
-        data = {"error": error, "retry_at": at, "app": True}
-        await self._recorder.run(HistoryKind.STEP_FAILED, item.run_id, key, item.attempt, data=data, once=once)
-        await self._again(item, at)
-
-    async def _again(self, item: QueueItem, at: datetime) -> None:
-        attempt = item.attempt + 1
-        retry = replace(item, id=f"{item.run_id}/{item.token}@{attempt}", attempt=attempt, result=None)
-        await self._queue.enqueue(retry, at)
-
-    # -- answers of the app
-
-    async def _answered(
-        self, item: QueueItem, called: Called, answer: Answer, state: RunState, plan: AppPlan, *, once: bool
-    ) -> None:
+    async def _answered(self, of: RunItem, called: Called, answer: Answer) -> None:
         if called.sent:
-            await self._send(item, called.sent, once=once)
-        await self._entered(item, called, answer, once=once)
+            await self._attempts.send(of, called.sent)
+        found = [operation.key for operation in answer.operations] if isinstance(answer, Operations) else []
+        data: dict[str, Any] = {"edge": of.item.token, "status": called.response.status, "found": found}
+        await self._attempts.record(HistoryKind.CALL_ANSWERED, of, data)
         match answer:
             case Result():
-                await self._lifecycle.complete(item.run_id, answer.output, once=once)
+                await self._lifecycle.complete(of.item.run_id, answer.output, once=of.once)
             case Failure():
-                await self._call_failed(item, answer, plan, once=once)
+                await self._attempts.failed(of, answer)
             case Operations():
-                await self._operations(item, answer, called, state, plan, once=once)
+                await self._operations(of, answer, called)
 
-    async def _send(self, item: QueueItem, events: Any, *, once: bool) -> None:  # noqa: ANN401 - events, in order
-        for index, event in enumerate(events):
-            data = {"name": event.name, "event_id": event.id, "edge": item.token}
-            await self._recorder.run(
-                HistoryKind.EVENT_SENT, item.run_id, item.step or None, item.attempt, data=data, once=once
-            )
-            await self._publish(f"{item.id}/event{index}", event)
-
-    async def _entered(self, item: QueueItem, called: Called, answer: Answer, *, once: bool) -> None:
-        found = [operation.key for operation in answer.operations] if isinstance(answer, Operations) else []
-        data: dict[str, Any] = {"edge": item.token, "status": called.response.status, "found": found}
-        await self._recorder.run(
-            HistoryKind.CALL_ANSWERED, item.run_id, item.step or None, item.attempt, data=data, once=once
-        )
-
-    async def _call_failed(self, item: QueueItem, failure: Failure, plan: AppPlan, *, once: bool) -> None:
-        if not failure.retryable or item.attempt + 1 >= plan.function.max_attempts:
-            await self._fail(item, failure, once=once)
-            return
-        at = self._retries.of_call(self._clock.now(), item.attempt, failure.retry_after)
-        data = {"edge": item.token, "error": failure.info, "retry_at": at}
-        await self._recorder.run(
-            HistoryKind.CALL_FAILED, item.run_id, item.step or None, item.attempt, data=data, once=once
-        )
-        await self._again(item, at)
-
-    async def _fail(self, item: QueueItem, failure: Failure, *, once: bool) -> None:
-        outcome: Mapping[str, Any] = {"error": failure.error}
-        if failure.has_result:
-            outcome = {**outcome, "result": failure.result}
-        output = encode(failure.output, deepest=10_000)
-        await self._lifecycle.fail(item.run_id, failure.info, once=once, output=output, outcome=outcome)
-
-    async def _operations(
-        self, item: QueueItem, answer: Operations, called: Called, state: RunState, plan: AppPlan, *, once: bool
-    ) -> None:
-        if answer.version is not None and answer.version != state.request_version:
-            await self._state.save_request_version(item.run_id, answer.version)
-        call, group = item.call or _CALL, None
-        race = False
+    async def _operations(self, of: RunItem, answer: Operations, called: Called) -> None:
+        if answer.version is not None and answer.version != of.state.request_version:
+            await self._state.save_request_version(of.item.run_id, answer.version)
+        race, group = False, None
         for operation in answer.operations:
             if operation.op in _ENDED:
-                if await self._ended(item, operation, plan, once=once, no_retry=answer.no_retry):
+                if await self._ended(of, operation, no_retry=answer.no_retry):
                     return  # the item is tried again
-                race = race or operation.is_race or call.race
+                race = race or operation.is_race or of.call.race
             else:
-                group = group or self._group(item, answer, called, state, plan, once=once)
+                group = group or self._group(of, answer, called)
                 failure = await self._operator.open(operation, group)
                 if failure is not None:
-                    await self._fail(item, failure, once=once)
+                    await self._attempts.fail(of, failure)
                     return
-        if not await self._advance(item, race=race):
-            await self._fail(item, _stuck(answer), once=once)
+        if not await self._attempts.advance(of, race=race):
+            await self._attempts.fail(of, _stuck(answer))
 
-    def _group(
-        self, item: QueueItem, answer: Operations, called: Called, state: RunState, plan: AppPlan, *, once: bool
-    ) -> Group:
+    def _group(self, of: RunItem, answer: Operations, called: Called) -> Group:
         """Return what the operations of an answer have in common."""
         # Found by a call that had to plan because a sleep ended the group before, a group is not marked as one.
-        unmarked = not (item.call or _CALL).immediate and not _is_targeted(item)
+        unmarked = not of.call.immediate and of.step is None
         return Group(
-            item=item,
-            state=state,
-            plan=plan,
+            item=of.item,
+            state=of.state,
+            plan=of.plan,
             immediate=unmarked or len(answer.operations) == 1,
-            mocked=lambda key: self._is_mocked(item.function_id, key),
+            mocked=lambda key: self._stand_ins.is_mocked(of.item.function_id, key),
             clock=called.response.clock,
-            once=once,
+            once=of.once,
         )
 
-    def _is_mocked(self, function_id: str, key: str) -> bool:
-        mock = self._drivers.mocks.find(function_id, key)
-        return mock is not None and not mock.passes_through
-
-    async def _ended(self, item: QueueItem, operation: Operation, plan: AppPlan, *, once: bool, no_retry: bool) -> bool:
+    async def _ended(self, of: RunItem, operation: Operation, *, no_retry: bool) -> bool:
         """Keep what became of a step that was run in the call; True when it is tried again."""
-        await self._started(item, operation.key, once=once, op=operation.op)
+        await self._attempts.started(of, operation.key, op=operation.op)
         if operation.op == Opcode.STEP_RUN:
             try:
                 end = StepEnd.of_data(encode(operation.data, deepest=10_000, exact=True))
             except NotJsonError as problem:
                 text = f"error reading generator opcode response: {problem}"
-                await self._call_failed(item, server_failure("Error", text), plan, once=once)
+                await self._attempts.failed(of, server_failure("Error", text))
                 return True
         else:
             error = operation.error or {"name": "Error", "message": "the app says nothing about the error"}
-            last = operation.op == Opcode.STEP_FAILED or no_retry or item.attempt + 1 >= plan.function.max_attempts
-            if not last:
-                await self._retry_step(item, operation.key, error_info(error), None, once=once)
+            if not (operation.op == Opcode.STEP_FAILED or no_retry or of.is_last_attempt):
+                await self._attempts.retry_step(of, operation.key, error_info(error))
                 return True
             end = StepEnd.of_error(kept_error(error, no_retry=no_retry), error_info(error))
-        await self._steps.keep(item.run_id, operation.key, end, attempt=item.attempt, once=once)
+        await self._steps.keep(of.item.run_id, operation.key, end, attempt=of.item.attempt, once=of.once)
         return False
-
-
-def _is_targeted(item: QueueItem) -> bool:
-    """Whether the item is about one step, whose key may be empty."""
-    return bool(item.step) or item.token == _UNNAMED
-
-
-_UNNAMED = step_token("")
-
-
-def _waits(operation: Json | None) -> bool:
-    """Whether a step waits for something, which is tried once: a run that was invoked has had its own retries."""
-    given: Any = {} if operation is None else operation.value
-    return given.get("op") in (Opcode.INVOKE, Opcode.SLEEP, Opcode.WAIT_FOR_EVENT)
-
-
-def _is_inference(operation: Json | None) -> bool:
-    given: Any = {} if operation is None else operation.value
-    return bool(given.get("op") == Opcode.AI_GATEWAY)
-
-
-async def _nothing_real() -> StepResponse:
-    raise AssertionError("a mock that lets the step's code through is not asked")
-
-
-_ENDED = (Opcode.STEP_RUN, Opcode.STEP_ERROR, Opcode.STEP_FAILED)
 
 
 def _stuck(answer: Operations) -> Failure:
