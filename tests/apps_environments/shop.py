@@ -40,3 +40,18 @@ def listening_to(client, event, seen, *, fn_id="listener"):
         seen.append(ctx.event)
 
     return listener
+
+
+def sending(client, kind):
+    """A function, sync or async, with a step that sends `e`."""
+
+    def code(ctx):
+        return ctx.step.run("send", lambda: client.send_sync(inngest.Event(name="e")))
+
+    async def async_code(ctx):
+        async def send():
+            return await client.send(inngest.Event(name="e"))
+
+        return await ctx.step.run("send", send)
+
+    return calling(client, code) if kind == "sync" else awaiting(client, async_code)

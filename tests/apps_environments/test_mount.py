@@ -14,7 +14,7 @@ import respx
 from inngest_testkit import Engine, RunStatus
 from inngest_testkit.errors import SetupError
 
-from .shop import GO, awaiting, calling, dev_client
+from .shop import GO, awaiting, calling, dev_client, sending
 from .web import FRAMEWORKS, fastapi_app, flask_app, production_client, web_app
 
 
@@ -115,18 +115,7 @@ def test_the_client_is_found_by_its_registration(engine, framework):
 
 def test_sends_of_a_function_belong_to_its_call(engine, framework, kind):
     client = dev_client()
-
-    def code(ctx):
-        return ctx.step.run("send", lambda: client.send_sync(inngest.Event(name="e")))
-
-    async def async_code(ctx):
-        async def send():
-            return await client.send(inngest.Event(name="e"))
-
-        return await ctx.step.run("send", send)
-
-    one = calling(client, code) if kind == "sync" else awaiting(client, async_code)
-    with web_app(framework, client, [one]) as app:
+    with web_app(framework, client, [sending(client, kind)]) as app:
         engine.mount(app, client=client)
         run = engine.send("go").run
     assert run.output == [event.id for event in engine.events("e")]

@@ -15,9 +15,10 @@ from inngest_testkit import AsyncEngine, Engine, Limits, RunStatus
 from inngest_testkit.clock import unfrozen_now
 from inngest_testkit.errors import SetupError
 from inngest_testkit.sdk.protocol import hash_step
+from tests.servers import listening
 
-from .shop import awaiting, calling, dev_client
-from .web import flask_app, listening, production_client
+from .shop import awaiting, calling, dev_client, sending
+from .web import flask_app, production_client
 
 pytestmark = pytest.mark.usefixtures("sockets")
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -130,17 +131,7 @@ def test_a_sleep_of_an_app_in_another_process_is_by_its_clock(engine, elsewhere)
 def test_what_it_sends_belongs_to_its_call(engine, kind):
     """The server's thread has no context of the call, and there is only the one under way."""
     client = dev_client()
-
-    def code(ctx):
-        return ctx.step.run("send", lambda: client.send_sync(inngest.Event(name="e")))
-
-    async def async_code(ctx):
-        async def send():
-            return await client.send(inngest.Event(name="e"))
-
-        return await ctx.step.run("send", send)
-
-    with listening(flask_app(client, [made(client, kind, code, async_code)])) as origin:
+    with listening(flask_app(client, [sending(client, kind)])) as origin:
         engine.mount(origin, client=client)
         run = engine.send("go").run
     assert run.output == [event.id for event in engine.events("e")]
@@ -149,17 +140,7 @@ def test_what_it_sends_belongs_to_its_call(engine, kind):
 
 async def test_what_it_sends_belongs_to_its_call_under_a_running_loop(kind):
     client = dev_client()
-
-    def code(ctx):
-        return ctx.step.run("send", lambda: client.send_sync(inngest.Event(name="e")))
-
-    async def async_code(ctx):
-        async def send():
-            return await client.send(inngest.Event(name="e"))
-
-        return await ctx.step.run("send", send)
-
-    with listening(flask_app(client, [made(client, kind, code, async_code)])) as origin:
+    with listening(flask_app(client, [sending(client, kind)])) as origin:
         async with AsyncEngine() as engine:
             await engine.mount(origin, client=client)
             run = (await engine.send("go")).run

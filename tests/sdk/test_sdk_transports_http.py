@@ -14,6 +14,7 @@ from inngest_testkit.drivers.base import direct
 from inngest_testkit.errors import SetupError
 from inngest_testkit.sdk.protocol import Header
 from inngest_testkit.sdk.transports.http import HttpTransport
+from tests.servers import listening
 
 from .served import (
     KEY,
@@ -23,7 +24,6 @@ from .served import (
     check_charged,
     dev_client,
     flask_app,
-    listening,
     production_client,
     sync_functions,
 )

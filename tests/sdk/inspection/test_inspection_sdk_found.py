@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from importlib.metadata import version
 
 import pytest
 
-from .server import kinds, value
+from tests.versions import keeps_repeated_ids_apart
 
-_SDK = [int(part) for part in version("inngest").split(".")]
+from .server import kinds, value
 
 
 def test_ids_that_change(play):
@@ -171,7 +170,7 @@ def test_a_task_group(play):
         play(handler)
 
 
-@pytest.mark.skipif(_SDK < [0, 5, 12], reason="this SDK numbers the names of steps itself, as if they were written so")
+@keeps_repeated_ids_apart
 def test_one_id_in_several_branches(play):
     """Both uses are named (recording parallel_same_id)."""
 
