@@ -12,10 +12,15 @@ from inngest_testkit.values import WRAPPED, Json, JsonValue, decode, encode
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["SCHEDULED_TIMER", "Event", "SdkEvent", "to_event"]
+__all__ = ["CANCELLED", "FAILED", "FINISHED", "INVOKED", "SCHEDULED_TIMER", "Event", "SdkEvent", "to_event"]
 
 #: The name of the event that a cron trigger starts a run with.
 SCHEDULED_TIMER = "inngest/scheduled.timer"
+#: The names of the events that tell of a run: a step invokes it, it is over, it failed, it was cancelled.
+INVOKED = "inngest/function.invoked"
+FINISHED = "inngest/function.finished"
+FAILED = "inngest/function.failed"
+CANCELLED = "inngest/function.cancelled"
 
 _FIELDS = ("name", "data", "user", "id", "ts", "v")
 

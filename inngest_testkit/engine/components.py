@@ -80,8 +80,9 @@ def wire(
     data, queue, state = stores["data"], stores["queue"], stores["state"]
     drivers, apps = Drivers([bridged(driver, bridge) for driver in options.drivers or ()], bridge), Apps(owner)
     recorder = Recorder(clock, state, journal)
-    lifecycle = RunLifecycle(clock=clock, ids=ids, state=state, queue=queue, journal=journal, recorder=recorder)
-    lifecycle.publish = publish
+    lifecycle = RunLifecycle(
+        clock=clock, ids=ids, state=state, queue=queue, journal=journal, recorder=recorder, publish=publish
+    )
     steps = AppSteps(clock=clock, queue=queue, state=state, recorder=recorder)
     runner = Runner(
         clock=clock,

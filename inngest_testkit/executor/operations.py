@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 from inngest_testkit.clock import epoch_ms, later
 from inngest_testkit.durations import parse_duration
 from inngest_testkit.errors import DurationError, EventError, ExpressionError, NotFoundError
-from inngest_testkit.events import Event
+from inngest_testkit.events import FINISHED, INVOKED, Event
 from inngest_testkit.expressions import SDK, compile_expression, equality_key
-from inngest_testkit.lifecycle.announce import FINISHED, INVOKED
 from inngest_testkit.lifecycle.edges import timeout_item, wait_key
-from inngest_testkit.lifecycle.steps import StepEnd, call_item, step_token
+from inngest_testkit.lifecycle.steps import NOTHING, StepEnd, call_item, step_token
 from inngest_testkit.queue.base import Call, ItemKind
 from inngest_testkit.runs.model import ErrorInfo, HistoryKind
 from inngest_testkit.sdk.answer import Failure, explained, server_failure
@@ -282,12 +281,10 @@ def end_of(operation: Json | None, output: Json) -> StepEnd:
     """Return how a step ends for which a mock or the gateway answered with `output`."""
     given: Any = operation.value if operation is not None else {"op": Opcode.PLANNED}
     if given["op"] == Opcode.SLEEP:
-        return StepEnd(Json(b"null"), Json(b"null"))
+        return NOTHING
     if given["op"] != Opcode.WAIT_FOR_EVENT:
         return StepEnd.of_data(output)
-    if output.raw == b"null":
-        return StepEnd(output, output)
-    return StepEnd.of_event(output)
+    return NOTHING if output == NULL else StepEnd.of_event(output)
 
 
 def awaited(request: StepRequest, response: StepResponse, ids: Ids, now: datetime) -> StepResponse:

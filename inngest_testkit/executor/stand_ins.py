@@ -103,6 +103,7 @@ class StandIns:
     async def answered(self, of: RunItem, response: StepResponse) -> None:
         """Keep what was answered for a step, or try again."""
         key, error = of.item.step, response.error
+        described = {} if error is None else {"message": error.message, "name": error.name, "stack": error.stack}
         await self._attempts.send(of, response.events)
         await self._attempts.started(of, key)
         if error is None:
@@ -110,12 +111,10 @@ class StandIns:
             await self._keep(of, end_of(of.call.operation, output))
         elif not response.retryable:
             await self._attempts.record(HistoryKind.STEP_FAILED, of, {"error": error, "app": True})
-            described = {"name": error.name, "message": error.message, "stack": error.stack}
             told = {"error": "NonRetriableError", **described}
             await self._attempts.fail(of, Failure(error, described, told, described, retryable=False))
         elif of.is_last_attempt or _op(of) in _WAITS:
             # A wait is tried once: a run that was invoked has had its own retries.
-            described = {"message": error.message, "name": error.name, "stack": error.stack}
             await self._keep(of, StepEnd.of_error(described, error))
         else:
             await self._attempts.retry_step(of, key, error, response.retry_after)

@@ -61,18 +61,18 @@ class Watch:
         inspector = self._inspectors.get(item.run_id)
         if inspector is None:
             inspector = self._inspectors[item.run_id] = Inspector()
-        operations = answer.operations if isinstance(answer, Operations) else ()
+        found = tuple([operation.key for operation in answer.operations]) if isinstance(answer, Operations) else ()
         entry = Entry(
             number=inspector.entered,
             at=self._clock.now(),
             attempt=item.attempt,
             target=item.step,
             trace=observed.trace,
-            found=tuple([operation.key for operation in operations]),
+            found=found,
             status=called.response.status,
         )
         failure = None
-        for finding in inspector.enter(entry, operations, observed.values, lambda key: _has_failed(memos, key)):
+        for finding in inspector.enter(entry, observed.values, lambda key: _has_failed(memos, key)):
             failure = await self._tell(item, finding, once=once) or failure
         return failure
 

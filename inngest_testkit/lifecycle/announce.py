@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.clock import epoch_ms
-from inngest_testkit.events import Event
+from inngest_testkit.events import CANCELLED, FAILED, FINISHED, INVOKED, Event
 from inngest_testkit.runs.model import RunStatus
 
 if TYPE_CHECKING:
@@ -18,12 +18,7 @@ if TYPE_CHECKING:
     from inngest_testkit.ids import Ids
     from inngest_testkit.state.base import NewRun
 
-__all__ = ["CANCELLED", "FAILED", "FINISHED", "INVOKED", "end_events"]
-
-INVOKED = "inngest/function.invoked"
-FINISHED = "inngest/function.finished"
-FAILED = "inngest/function.failed"
-CANCELLED = "inngest/function.cancelled"
+__all__ = ["end_events"]
 
 _STATUS = {RunStatus.COMPLETED: "Completed", RunStatus.FAILED: "Failed", RunStatus.CANCELLED: "Cancelled"}
 _SECOND = {RunStatus.FAILED: FAILED, RunStatus.CANCELLED: CANCELLED}

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from inngest_testkit.lifecycle.recorder import Recorder
     from inngest_testkit.queue.base import Queue, QueueItem
     from inngest_testkit.runs.journal import Journal
-    from inngest_testkit.state.base import RunState, StateStore
+    from inngest_testkit.state.base import StateStore
     from inngest_testkit.values import Json
 
 __all__ = ["RunLifecycle"]
@@ -42,12 +42,20 @@ class RunLifecycle:
     """
 
     def __init__(
-        self, *, clock: Clock, ids: Ids, state: StateStore, queue: Queue, journal: Journal, recorder: Recorder
+        self,
+        *,
+        clock: Clock,
+        ids: Ids,
+        state: StateStore,
+        queue: Queue,
+        journal: Journal,
+        recorder: Recorder,
+        publish: Callable[[str, Event], Awaitable[None]],
     ) -> None:
         self._clock, self._ids, self._state, self._queue = clock, ids, state, queue
         self._journal, self._recorder = journal, recorder
         self.on_end: Callable[[str], None] = lambda run_id: None
-        self.publish: Callable[[str, Event], Awaitable[None]]
+        self.publish = publish
 
     async def start(
         self,
@@ -106,7 +114,7 @@ class RunLifecycle:
         if state.failed:
             await self.fail(run_id, state.errors[state.failed[0]], once=once)
         else:
-            output = next(reversed(list(state.outputs.values())), NULL) if _is_invoked(state) else NULL
+            output = next(reversed(list(state.outputs.values())), NULL)
             await self._end(run_id, RunStatus.COMPLETED, EMPTY, {"result": output.value}, once=once)
 
     async def fail(
@@ -147,10 +155,6 @@ def _first_item(version: FunctionVersion, run_id: str) -> QueueItem:
     if isinstance(version.plan, AppPlan):
         return call_item(run_id, version.function_id, discovery_token(0), Call())
     return edge_item(version.function_id, run_id, TRIGGER, TRIGGER)
-
-
-def _is_invoked(state: RunState) -> bool:
-    return b'"inngest/function.invoked"' in state.run.event.raw
 
 
 _KINDS = {

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.clock import epoch_ms
 from inngest_testkit.errors import ExpressionError, NotFoundError, PauseLeasedError, PauseNotFoundError
-from inngest_testkit.events import SCHEDULED_TIMER, Event
+from inngest_testkit.events import INVOKED, SCHEDULED_TIMER, Event
 from inngest_testkit.expressions import DAG, SDK, compile_expression
 from inngest_testkit.functions.app import AppPlan
-from inngest_testkit.lifecycle.announce import INVOKED
 from inngest_testkit.lifecycle.edges import edge_item, timeout_item, variables_of
 from inngest_testkit.lifecycle.warner import TriggerExpressionWarning
 from inngest_testkit.queue.base import ItemKind, QueueItem

@@ -6,8 +6,9 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
+from inngest_testkit.events import INVOKED
 from inngest_testkit.runs.model import HistoryKind
-from inngest_testkit.runs.replay import Replay, replay
+from inngest_testkit.runs.replay import ENDS, Replay, replay
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -18,10 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Journal", "Shape"]
 
 
-_INVOKED = "inngest/function.invoked"
 # Runs whose folded state is kept, those asked for last.
 _FOLDS_KEPT = 64
-_ENDS = (HistoryKind.RUN_COMPLETED, HistoryKind.RUN_FAILED, HistoryKind.RUN_CANCELLED)
 
 
 class Shape(Protocol):
@@ -83,7 +82,7 @@ class Journal:
             history = self.runs.get(entry.run_id)
             if history is not None:
                 history.append(entry)
-                if entry.kind in _ENDS:
+                if entry.kind in ENDS:
                     self.open_runs.pop(entry.run_id, None)
         else:
             self.engine.append(entry)
@@ -119,7 +118,7 @@ class Journal:
             if run_id not in self.observed
             and any(entry.kind is HistoryKind.RUN_FAILED for entry in reversed(entries))
             # What an invoked run came to is told to the step that invoked it.
-            and all(event.name != _INVOKED for event in self.run_events[run_id])
+            and all(event.name != INVOKED for event in self.run_events[run_id])
         ]
 
     def recent(self, count: int = 12) -> list[str]:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Replay", "replay"]
 
-_ENDS = {
+#: What a run's last transition makes of it.
+ENDS = {
     HistoryKind.RUN_COMPLETED: RunStatus.COMPLETED,
     HistoryKind.RUN_FAILED: RunStatus.FAILED,
     HistoryKind.RUN_CANCELLED: RunStatus.CANCELLED,
@@ -54,7 +55,7 @@ def _started(state: Replay, entry: HistoryEntry) -> None:
 
 
 def _ended(state: Replay, entry: HistoryEntry) -> None:
-    state.status, state.ended_at = _ENDS[entry.kind], entry.at
+    state.status, state.ended_at = ENDS[entry.kind], entry.at
     state.error = entry.data.get("error", state.error)
     state.last_output = entry.data.get("output", state.last_output)
     state.waits.clear()

@@ -8,7 +8,6 @@ import pytest
 
 from inngest_testkit import NondeterminismWarning, ParallelStepsWarning, RunStatus
 from inngest_testkit.errors import NondeterminismError
-from tests.versions import keeps_repeated_ids_apart
 
 from .apps import GO, client_of, serving, shop
 
@@ -118,7 +117,6 @@ def test_steps_in_a_task_group_warn():
         served_async(handler).send(GO)
 
 
-@keeps_repeated_ids_apart
 def test_an_id_twice_in_one_group_warns():
     def body(ctx):
         yield ctx.group.parallel((lambda: ctx.step.run("same", lambda: 1), lambda: ctx.step.run("same", lambda: 2)))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from inngest_testkit.sdk.protocol import Operation, TracedStep
+    from inngest_testkit.sdk.protocol import TracedStep
 
 __all__ = ["Duplicate", "find_collisions", "find_duplicates"]
 
@@ -47,13 +47,16 @@ class Duplicate:
         )
 
 
-def find_duplicates(operations: Sequence[Operation]) -> tuple[Duplicate, ...]:
-    """Find the ids used more than once among the operations of one answer."""
-    if len(operations) < 2:  # only a group's answer has more
+def find_duplicates(trace: Sequence[TracedStep], found: Sequence[str]) -> tuple[Duplicate, ...]:
+    """Find the ids used more than once among the steps of one answer, which has the keys in `found`.
+
+    The trace has them as they were written, which not every SDK tells in its answer.
+    """
+    if len(found) < 2:  # only a group's answer has more
         return ()
-    keys = _grouped((operation.display, operation.key) for operation in operations)
-    repeated = (Duplicate("repeated", (name,), used) for name, used in keys.items() if len(used) > 1)
-    return (*repeated, *_collisions((operation.key, operation.display) for operation in operations))
+    named = frozenset(found)
+    keys = _grouped((step.id, step.key) for step in trace if step.key in named)
+    return tuple(Duplicate("repeated", (name,), used) for name, used in keys.items() if len(used) > 1)
 
 
 def find_collisions(trace: Sequence[TracedStep]) -> tuple[Duplicate, ...]:
@@ -61,11 +64,8 @@ def find_collisions(trace: Sequence[TracedStep]) -> tuple[Duplicate, ...]:
     keys = [step.key for step in trace]
     if len(set(keys)) == len(keys):
         return ()
-    return _collisions((step.key, step.id) for step in trace)
-
-
-def _collisions(pairs: Iterable[tuple[str, str]]) -> tuple[Duplicate, ...]:
-    return tuple(Duplicate("collision", ids, (key,)) for key, ids in _grouped(pairs).items() if len(ids) > 1)
+    ids = _grouped((step.key, step.id) for step in trace)
+    return tuple(Duplicate("collision", written, (key,)) for key, written in ids.items() if len(written) > 1)
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from inngest_testkit.runs.entries import Entry, FindingKind, TracedStep, TypeChange
     from inngest_testkit.sdk.inspection.determinism import Disagreement
-    from inngest_testkit.sdk.protocol import Operation
 
 __all__ = ["Inspector"]
 
@@ -46,18 +45,17 @@ class Inspector:
     def enter(
         self,
         entry: Entry,
-        operations: Sequence[Operation],
         values: Mapping[str, object],
         failed: Callable[[str], bool] = lambda key: False,
     ) -> tuple[Finding, ...]:
-        """Take an entry, the operations of its answer, and what steps returned in it by hashed id.
+        """Take an entry, and what steps returned in it by hashed id.
 
         `failed` says whether the step of a key had failed for good when the entry began.
         Return what was not found before: each kind once for a step (all uses of its id), "nondeterminism" and
         "gather" also once for a place in the trace.
         """
         self.entered += 1
-        if self._is_next_step(entry, operations, values):
+        if self._is_next_step(entry, values):
             self._reference = entry
             self._answered.update(entry.found)
             return ()
@@ -65,19 +63,19 @@ class Inspector:
         found = (
             *self._gathered(entry),
             *self._disagreements(entry, failed),
-            *self._duplicates(entry, operations),
+            *self._duplicates(entry),
             *self._changes(entry, values),
         )
         self._answered.update(entry.found)
         return found
 
-    def _is_next_step(self, entry: Entry, operations: Sequence[Operation], values: Mapping[str, object]) -> bool:
+    def _is_next_step(self, entry: Entry, values: Mapping[str, object]) -> bool:
         """Whether the entry came one step further than the last, in sequence: there is nothing to find then.
 
         What almost every entry is, told without looking at each step.
         """
         known, trace = self._reference, entry.trace
-        if entry.target or self._has_gathered or len(operations) > 1 or entry.status not in (_RESULT, _OPERATIONS):
+        if entry.target or self._has_gathered or len(entry.found) > 1 or entry.status not in (_RESULT, _OPERATIONS):
             return False
         if known is not None and known.status != _OPERATIONS:
             return False
@@ -122,8 +120,8 @@ class Inspector:
         if news and all(news):
             yield Finding("gather", gather_message(steps), tuple(map(_key, steps)))
 
-    def _duplicates(self, entry: Entry, operations: Sequence[Operation]) -> Iterator[Finding]:
-        for duplicate in (*find_duplicates(operations), *find_collisions(entry.trace)):
+    def _duplicates(self, entry: Entry) -> Iterator[Finding]:
+        for duplicate in (*find_duplicates(entry.trace, entry.found), *find_collisions(entry.trace)):
             if self._is_new("duplicate", (duplicate.kind, duplicate.shared)):
                 yield Finding("duplicate", str(duplicate), duplicate.keys)
 

@@ -153,7 +153,7 @@ class Server:
         found = tuple(operation.key for operation in operations)
         entry = Entry(number, at, attempt, target, tuple(self._trace), found, status)
         self.entries.append(entry)
-        self.findings += self._inspector.enter(entry, operations, {})
+        self.findings += self._inspector.enter(entry, {})
 
 
 def _operation(item):

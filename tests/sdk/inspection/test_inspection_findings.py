@@ -12,13 +12,13 @@ from inngest_testkit.sdk.inspection import (
     find_duplicates,
     steps_in_tasks,
 )
-from inngest_testkit.sdk.protocol import Operation, hash_step
+from inngest_testkit.sdk.protocol import hash_step
 
-from .traces import entry, planned, steps
+from .traces import entry, steps
 
 
 def kinds(inspector, *entries):
-    return [finding.kind for one in entries for finding in inspector.enter(one, (), {})]
+    return [finding.kind for one in entries for finding in inspector.enter(one, {})]
 
 
 def test_steps_in_tasks():
@@ -31,7 +31,7 @@ def test_steps_in_tasks():
 
 def test_a_gather_is_told_with_its_remedy():
     """The message names the steps and how to write them."""
-    (finding,) = Inspector().enter(entry("a~ b~ c~", "a"), (), {})
+    (finding,) = Inspector().enter(entry("a~ b~ c~", "a"), {})
     assert (finding.kind, finding.steps) == ("gather", ("a", "b", "c"))
     assert str(finding).endswith(
         "use await ctx.group.parallel((lambda: ctx.step.run('a', ...), lambda: ctx.step.run('b', ...), ...))"
@@ -85,19 +85,20 @@ def test_a_call_that_began_before_another_may_end_after_it():
 
 def test_duplicates():
     """Both uses are told, and only those of one answer."""
-    (duplicate,) = find_duplicates(planned(("a", 0), ("b", 0), ("a", 1)))
+    (duplicate,) = find_duplicates(steps("(a) (b) (a)"), ("a", "b", "a:1"))
     assert (duplicate.kind, duplicate.keys) == ("repeated", ("a", "a:1"))
     assert str(duplicate).startswith(
         "step id 'a' is used 2 times among the steps of one parallel group, as 'a' and 'a:1'"
     )
-    assert find_duplicates(planned(("a", 1))) == ()
-    assert find_duplicates(planned(("a", 0), ("b", 1))) == ()
+    assert find_duplicates(steps("a a"), ("a:1",)) == ()
+    assert find_duplicates(steps("b (a) (b)"), ("a", "b:1")) == ()
 
 
 def test_an_id_that_looks_generated():
     """A literal `y:1` is the second `y` on the wire."""
-    repeated, collision = find_duplicates(planned(("y", 0), ("y", 1), ("y:1", 0)))
-    assert (repeated.kind, collision.kind) == ("repeated", "collision")
+    trace = steps("(y) (y) (y:1)")
+    (repeated,), (collision,) = find_duplicates(trace, ("y", "y:1", "y:1")), find_collisions(trace)
+    assert (repeated.kind, repeated.keys, collision.kind) == ("repeated", ("y", "y:1"), "collision")
     assert (collision.ids, collision.keys) == (("y", "y:1"), ("y:1",))
     (collision,) = find_collisions(steps("y y:1 y"))
     assert (collision.ids, collision.keys) == (("y:1", "y"), ("y:1",))
@@ -106,38 +107,34 @@ def test_an_id_that_looks_generated():
 
 def test_a_duplicate_is_told_once():
     """Race mode names the open steps of a group again."""
-    inspector, operations = Inspector(), planned(("a", 0), ("a", 1), ("a", 2))
+    inspector = Inspector()
     one, other = entry("(a) (a) (a)", "a a:1 a:2"), entry("(a) (a) (a)", "a:1 a:2", number=1)
-    assert [finding.steps for finding in inspector.enter(one, operations, {})] == [("a", "a:1", "a:2")]
-    assert inspector.enter(other, operations[1:], {}) == ()
+    assert [finding.steps for finding in inspector.enter(one, {})] == [("a", "a:1", "a:2")]
+    assert inspector.enter(other, {}) == ()
 
 
 def test_type_changes_are_told_once_for_an_id():
     """A loop's steps are one finding, with the path of each change."""
     inspector = Inspector()
-    (finding,) = inspector.enter(entry("a", "a"), _done("a"), {hash_step("a"): {"when": (1,)}})
+    (finding,) = inspector.enter(entry("a", "a"), {hash_step("a"): {"when": (1,)}})
     assert (finding.kind, finding.steps) == ("type-change", ("a",))
     assert str(finding).startswith("step 'a': output['when']: tuple becomes list, since ")
-    assert inspector.enter(entry("a a", "a:1", number=1), _done("a:1"), {hash_step("a:1"): (1,)}) == ()
-    assert inspector.enter(entry("a a b", "b", number=2), _done("b"), {hash_step("b"): [1]}) == ()
-    assert len(inspector.enter(entry("a a b c", "c", number=3), _done("c"), {hash_step("c"): (1,)})) == 1
+    assert inspector.enter(entry("a a", "a:1", number=1), {hash_step("a:1"): (1,)}) == ()
+    assert inspector.enter(entry("a a b", "b", number=2), {hash_step("b"): [1]}) == ()
+    assert len(inspector.enter(entry("a a b c", "c", number=3), {hash_step("c"): (1,)})) == 1
 
 
 def test_many_type_changes_are_counted():
     """A table of tuples does not fill the screen."""
-    (finding,) = Inspector().enter(entry("a", "a"), _done("a"), {hash_step("a"): [(i,) for i in range(100)]})
+    (finding,) = Inspector().enter(entry("a", "a"), {hash_step("a"): [(i,) for i in range(100)]})
     assert len(finding.changes) == 100
     assert "; and 95 more, since" in finding.message
 
 
 def test_a_value_of_an_unknown_step_is_told_by_its_hash():
     """A body that ends after the answer may have no step in the trace."""
-    (finding,) = Inspector().enter(entry(""), (), {"abc": ()})
+    (finding,) = Inspector().enter(entry(""), {"abc": ()})
     assert finding.steps == ("abc",)
-
-
-def _done(key):
-    return (Operation("StepRun", hash_step(key), key, key),)
 
 
 def test_the_warnings_are_named_as_they_are_imported():

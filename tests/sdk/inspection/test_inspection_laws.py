@@ -19,7 +19,7 @@ runs = st.builds(lambda program, random: Play(program, random).entries(), progra
 
 def inspect(entries):
     inspector = Inspector()
-    return [finding for entry in entries for finding in inspector.enter(entry, (), {})]
+    return [finding for entry in entries for finding in inspector.enter(entry, {})]
 
 
 def renamed(entry, ids):

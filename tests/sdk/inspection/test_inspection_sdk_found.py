@@ -7,8 +7,6 @@ import itertools
 
 import pytest
 
-from tests.versions import keeps_repeated_ids_apart
-
 from .server import kinds, value
 
 
@@ -170,7 +168,6 @@ def test_a_task_group(play):
         play(handler)
 
 
-@keeps_repeated_ids_apart
 def test_one_id_in_several_branches(play):
     """Both uses are named (recording parallel_same_id)."""
 

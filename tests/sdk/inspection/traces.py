@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from inngest_testkit.runs.entries import Entry
-from inngest_testkit.sdk.protocol import Operation, TracedStep, hash_step, step_key
+from inngest_testkit.sdk.protocol import TracedStep
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -22,9 +22,3 @@ def steps(text):
 
 def entry(text, found="", *, status=206, number=0, target="", attempt=0):
     return Entry(number, START + timedelta(seconds=number), attempt, target, steps(text), tuple(found.split()), status)
-
-
-def planned(*uses):
-    """Return the operations of a group's answer, one for each id and use of it."""
-    keys = [(name, step_key(name, use)) for name, use in uses]
-    return tuple(Operation("StepPlanned", hash_step(key), key, name) for name, key in keys)
