@@ -76,7 +76,7 @@ def check_sdk() -> None:
     if missing:
         raise SetupError(
             f"inngest {importlib.metadata.version('inngest')} lacks {', '.join(missing)}; inngest-testkit works with "
-            f"inngest {SUPPORTED[0]} to {SUPPORTED[1]}: install one of these, or mount the app with engine.mount(...)"
+            f"inngest {SUPPORTED[0]} to {SUPPORTED[1]}: install one of these"
         )
     for name in _CLOCKED:
         vars(importlib.import_module(name))["datetime"] = _VirtualDatetime(importlib.import_module("datetime"))
