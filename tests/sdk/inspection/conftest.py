@@ -6,8 +6,6 @@ import logging
 
 import pytest
 
-pytest.importorskip("inngest")
-
 from .server import Server, trace_steps
 
 
