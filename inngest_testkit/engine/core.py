@@ -181,7 +181,7 @@ class Core:
     def _why_nothing(self, events: Sequence[Event], deliveries: Container[str]) -> str:
         """Say why a send started nothing."""
         for entry in reversed(self.journal.engine):
-            if entry.kind is HistoryKind.EVENT_SKIPPED and entry.data["cause"] in deliveries:
+            if entry.kind is HistoryKind.EVENT_DROPPED and entry.data["cause"] in deliveries:
                 taken = f"event id {entry.data['event_id']!r} started run {entry.data['run_id']} already"
                 return f"{taken}, and an id starts a function once (idempotency)"
             if entry.kind is HistoryKind.TRIGGER_FAILED and entry.data["event_id"] in {e.id for e in events}:

@@ -88,8 +88,15 @@ class RunLifecycle:
         try:
             run_id = (await self._state.create(new)).run.run_id
         except IdentifierExistsError as error:
-            skipped = {"function_id": function_id, "event_id": event.id, "cause": cause, "run_id": error.run_id}
-            self._recorder.engine(HistoryKind.EVENT_SKIPPED, {**skipped, "reason": "idempotency"})
+            dropped = {
+                "rule": "idempotency",
+                "reason": f"its id started run {error.run_id} already",
+                "function_id": function_id,
+                "event_id": event.id,
+                "cause": cause,
+                "run_id": error.run_id,
+            }
+            self._recorder.engine(HistoryKind.EVENT_DROPPED, dropped)
             return False
         self._journal.open(run_id, function_id, version.plan, (event,), cause)
         data = {"trigger": trigger, "event_id": event.id, "function_version": version.version}

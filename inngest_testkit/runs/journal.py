@@ -11,7 +11,7 @@ from inngest_testkit.runs.model import HistoryKind
 from inngest_testkit.runs.replay import ENDS, Replay, replay
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from inngest_testkit.events import Event
     from inngest_testkit.runs.model import HistoryEntry
@@ -61,6 +61,8 @@ class Journal:
         self.watched: dict[str, list[str]] = {}
         #: The failed runs whose failure a reader of `Run` has seen.
         self.observed: dict[str, None] = {}
+        #: Told of each entry as it is written down.
+        self.listeners: list[Callable[[HistoryEntry], None]] = []
         self._folds: dict[str, tuple[int, Replay | None]] = {}
         self._recent: deque[HistoryEntry] = deque(maxlen=12)
 
@@ -86,6 +88,8 @@ class Journal:
                     self.open_runs.pop(entry.run_id, None)
         else:
             self.engine.append(entry)
+        for listen in self.listeners:
+            listen(entry)
 
     def fold(self, run_id: str) -> Replay:
         """Return the state that a run's history tells; only what is new is folded."""

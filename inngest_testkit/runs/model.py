@@ -60,6 +60,7 @@ class HistoryKind(StrEnum):
 
     RUN_CREATED = "run.created"
     RUN_STARTED = "run.started"
+    HELD = "held"
     RUN_COMPLETED = "run.completed"
     RUN_FAILED = "run.failed"
     RUN_CANCELLED = "run.cancelled"
@@ -81,7 +82,7 @@ class HistoryKind(StrEnum):
     FINDING = "finding"
     EVENT_SENT = "event.sent"
     EVENT_RECEIVED = "event.received"
-    EVENT_SKIPPED = "event.skipped"
+    EVENT_DROPPED = "event.dropped"
     TRIGGER_FAILED = "trigger.failed"
 
 

@@ -127,8 +127,8 @@ def _never_answered(engine: Engine | AsyncEngine) -> list[str]:
 
 def _reason(entry: HistoryEntry) -> str:
     data = entry.data
-    if entry.kind.value == "event.skipped":
-        return f"function {data['function_id']!r}: {data['reason']}, see run {data['run_id']}"
+    if entry.kind.value == "event.dropped":
+        return f"function {data['function_id']!r}: {data['rule']}, {data['reason']}"
     if entry.kind.value == "trigger.failed":
         return f"function {data['function_id']!r}: {data['trigger']}: {data['error']}"
     return ""

@@ -222,7 +222,7 @@ def _fact(entry: HistoryEntry, names: dict[str | None, str]) -> list[tuple[str, 
             return [("consumed", data["event"], None)]
         case HistoryKind.PAUSE_TIMED_OUT:
             return [(f"timed out, {'taken' if data['taken'] else 'not taken'}", data["edge"], None)]
-        case HistoryKind.EVENT_SKIPPED:
+        case HistoryKind.EVENT_DROPPED:
             return [("skipped", names[data["event_id"]], None)]
         case HistoryKind.TRIGGER_FAILED:
             return [("trigger failed", names[data["event_id"]], None)]
