@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 from inngest_testkit.cron import Schedule
 from inngest_testkit.errors import CronError, InvalidFunctionsError
 from inngest_testkit.functions.app import AppFunction
+from inngest_testkit.functions.configuration import Section, shown
 from inngest_testkit.functions.dsn import slug
 from inngest_testkit.functions.model import Trigger
-from inngest_testkit.sdk.configuration import Section, shown
-from inngest_testkit.sdk.options import FLOW_CONTROL, check_options
+from inngest_testkit.functions.options import FLOW_CONTROL, check_options
 
 __all__ = ["LONGEST_NAME", "MOST_TRIGGERS", "flow_control_of", "read_functions"]
 
