@@ -26,6 +26,7 @@ from inngest_testkit.errors import (
 from inngest_testkit.events import Event, to_event
 from inngest_testkit.functions.app import AppPlan
 from inngest_testkit.functions.plan import FunctionPlan
+from inngest_testkit.lifecycle import Start
 from inngest_testkit.queue.base import ItemKind, PendingItem, QueueItem
 from inngest_testkit.runs import HistoryEntry, Run, RunStatus
 from inngest_testkit.runs.model import HistoryKind
@@ -307,16 +308,14 @@ class Core:
     async def execute(self, function: object, event: object, data: object, limit: Duration) -> Run:
         """Start one function with an event, and work until its run is over."""
         version = await self._data.function(self.catalog.id_of(function))
-        if isinstance(event, (list, tuple)):
-            raise EventError("execute takes one event; a run of several is a batch, which is not modelled yet")
-        (received,) = self._received(event, data, None, None, None)
-        started: dict[str, list[str]] = {}
+        received = tuple(self._received(event, data, None, None, None))
+        if not received:
+            raise EventError("execute needs an event; the list is empty")
         cause = f"execute/{self.ids.ulid()}"
-        started[cause] = []
-        self.journal.watched = started
-        await self._lifecycle.start(version, received, trigger="execute", cause=cause, key=None, once=False)
-        self.journal.watched = {}
-        run = self.run(started[cause][0])
+        start = Start(received, "execute", cause, cause, is_batch=isinstance(event, (list, tuple)))
+        run_id = await self._lifecycle.start(version, start, once=False)
+        assert run_id is not None  # noqa: S101 - nothing else has the cause
+        run = self.run(run_id)
         await self.run_until_complete([run], limit)
         return run
 

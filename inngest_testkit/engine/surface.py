@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from inngest_testkit.engine.seams import Chooser, Gate
     from inngest_testkit.event_stream.base import EventStream
     from inngest_testkit.events import Event
+    from inngest_testkit.flow.base import FlowStore
     from inngest_testkit.functions.app import AppFunction, SdkFunction
     from inngest_testkit.functions.model import Function
     from inngest_testkit.queue.base import PendingItem, Queue
@@ -45,6 +46,7 @@ class Surface:
         events: EventStream | None = None,
         queue: Queue | None = None,
         state: StateStore | None = None,
+        flow: FlowStore | None = None,
         drivers: Iterable[Driver] | None = None,
         chooser: Chooser | None = None,
         gate: Gate | None = None,
@@ -64,6 +66,7 @@ class Surface:
             events=events,
             queue=queue,
             state=state,
+            flow=flow,
             drivers=drivers,
             chooser=chooser,
             gate=gate,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from inngest_testkit.expressions import Dialect
+    from inngest_testkit.functions.flow_control import FlowControl
     from inngest_testkit.functions.model import Trigger
 
 __all__ = ["ActionReference", "Await", "Edge", "FunctionPlan", "PlannedTrigger", "plan_function", "plan_triggers"]
@@ -83,6 +84,7 @@ class FunctionPlan:
     outgoing: Mapping[str, tuple[Edge, ...]]
     incoming: Mapping[str, tuple[Edge, ...]]
     actions: Mapping[str, ActionReference]
+    flow: FlowControl | None = None
 
     @property
     def flow_control(self) -> tuple[str, ...]:
