@@ -12,6 +12,7 @@ from inngest_testkit.drivers.mock import Mock, check_returned
 from inngest_testkit.durations import format_duration, to_timedelta
 from inngest_testkit.engine.catalog import Catalog
 from inngest_testkit.engine.components import wire
+from inngest_testkit.engine.flow import dropped, held, why_collected, why_dropped
 from inngest_testkit.engine.freeze import Frozen
 from inngest_testkit.engine.options import Duration, Options
 from inngest_testkit.engine.results import Sent
@@ -28,7 +29,7 @@ from inngest_testkit.functions.app import AppPlan
 from inngest_testkit.functions.plan import FunctionPlan
 from inngest_testkit.lifecycle import Start
 from inngest_testkit.queue.base import ItemKind, PendingItem, QueueItem
-from inngest_testkit.runs import HistoryEntry, Run, RunStatus
+from inngest_testkit.runs import Dropped, Held, HistoryEntry, Run, RunStatus
 from inngest_testkit.runs.model import HistoryKind
 from inngest_testkit.runs.view import DROPPED
 
@@ -183,11 +184,11 @@ class Core:
         """Say why a send started nothing."""
         for entry in reversed(self.journal.engine):
             if entry.kind is HistoryKind.EVENT_DROPPED and entry.data["cause"] in deliveries:
-                taken = f"event id {entry.data['event_id']!r} started run {entry.data['run_id']} already"
-                return f"{taken}, and an id starts a function once (idempotency)"
+                return why_dropped(entry)
             if entry.kind is HistoryKind.TRIGGER_FAILED and entry.data["event_id"] in {e.id for e in events}:
                 return f"the trigger of {entry.data['function_id']!r} could not be evaluated: {entry.data['error']}"
-        return self.why_unmatched(events[0]) if events else "no event was sent"
+        collected = why_collected(self._parts.flow, deliveries)
+        return collected or (self.why_unmatched(events[0]) if events else "no event was sent")
 
     def why_unmatched(self, event: Event) -> str:
         """Say why an event started nothing and ended no wait."""
@@ -408,6 +409,14 @@ class Core:
     def events(self, name: str | None) -> list[Event]:
         """Return the events received, in order."""
         return [event for event in self.journal.events if name is None or event.name == name]
+
+    def dropped(self) -> list[Dropped]:
+        """Return what rules dropped: events, and runs, by time."""
+        return dropped(self.journal)
+
+    def held(self) -> list[Held]:
+        """Return what rules hold back."""
+        return held(self._parts.flow)
 
     def history(self) -> list[HistoryEntry]:
         """Return every transition: the engine's own, and each run's."""

@@ -55,7 +55,7 @@ class Ticket:
     """An item that asks to be let through.
 
     `holder` is who has the places until they are released, `item_id` the item that waits. Who has the lower `score`
-    comes first, then who came first.
+    comes first, then the older run (the lower id), then who came first.
     """
 
     holder: str

@@ -2,8 +2,8 @@
 
 A step, or a call of an app's function, has a place from its beginning to its end; between them, while its run sleeps or
 waits, it has none. Steps of older runs come before those of younger ones, moved by the run's priority. A limit is of
-one function, or with a key and a wider scope of all functions whose keys have that value. Limits of whole runs (`fn`
-in the long form) keep the place until the run is over.
+one function, or with a key and a wider scope of all functions whose keys have that value. Limits of whole runs (`fn` in
+the long form) keep the place until the run is over.
 
 Source: recordings/sdk README, "Concurrency"; concurrency_one, concurrency_key, concurrency_parallel_steps. A place that
 becomes free is taken at once: that the server looks only every few seconds is an artefact.

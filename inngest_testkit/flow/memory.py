@@ -35,8 +35,8 @@ class _Waiting:
     hold: Hold
 
     @property
-    def order(self) -> tuple[float, int]:
-        return (self.ticket.score, self.sequence)
+    def order(self) -> tuple[float, str, int]:
+        return (self.ticket.score, self.ticket.run_id, self.sequence)
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class _Gate:
 
     holders: dict[str, None] = field(default_factory=dict)
     arrivals: Arrivals | None = None
-    line: list[tuple[float, int, _Waiting]] = field(default_factory=list)
+    line: list[tuple[float, str, int, _Waiting]] = field(default_factory=list)
     length: int = 0
 
 
@@ -160,12 +160,12 @@ class MemoryFlowStore:
             return False
         if waits is not None and first.key == waits.key:
             return first.order < waits.order
-        return first.ticket.score <= ticket.score
+        return (first.ticket.score, first.ticket.run_id) <= (ticket.score, ticket.run_id)
 
     def _first(self, gate: _Gate) -> _Waiting | None:
         line = gate.line
         while line:
-            waiting = line[0][2]
+            waiting = line[0][3]
             if self._waiting.get(waiting.ticket.item_id) is waiting:
                 return waiting
             heapq.heappop(line)

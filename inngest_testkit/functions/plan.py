@@ -9,6 +9,7 @@ from inngest_testkit.cron import Schedule
 from inngest_testkit.durations import parse_duration
 from inngest_testkit.expressions import DAG, SDK, Expression, compile_expression
 from inngest_testkit.functions.dsn import dsn
+from inngest_testkit.functions.flow_options import plan_flow_control
 from inngest_testkit.functions.model import TRIGGER, After, Function, VersionConstraint
 from inngest_testkit.functions.patterns import pattern_prefix
 from inngest_testkit.ids import workflow_uuid
@@ -87,11 +88,6 @@ class FunctionPlan:
     flow: FlowControl | None = None
 
     @property
-    def flow_control(self) -> tuple[str, ...]:
-        """The names of the flow control that the function asks for."""
-        return tuple(self.function.flow_control)
-
-    @property
     def step_ids(self) -> tuple[str, ...]:
         """The ids of all steps, as written."""
         return tuple(self.actions)
@@ -119,6 +115,7 @@ def plan_function(function: Function) -> FunctionPlan:
         outgoing=_outgoing(function, edges),
         incoming=incoming,
         actions={s.id: ActionReference(dsn(function.id, s.id), s.version) for s in function.steps},
+        flow=plan_flow_control(function.flow_control),
     )
 
 

@@ -12,6 +12,7 @@ from inngest_testkit.clock import epoch_ms
 from inngest_testkit.flow.base import Ticket
 from inngest_testkit.flow.concurrency import slot_of
 from inngest_testkit.flow.throttle import paced_key
+from inngest_testkit.functions.model import TRIGGER
 from inngest_testkit.runs.model import HistoryKind
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Admission:
         `starts`: it is the first of its run. `executes`: it runs a step, or calls the function.
         """
         item = lease.item
+        step = "" if item.step == TRIGGER else item.step
         ticket = Ticket(
             holder=_holder(item),
             run_id=item.run_id,
@@ -47,7 +49,7 @@ class Admission:
             slots=_slots(rules, run, starts=starts, executes=executes),
             paced=paced_key(rules.throttle, run.function_id, run.keys[-1]) if rules.throttle and starts else None,
             function_id=run.function_id,
-            step=item.step,
+            step=step,
         )
         if not ticket.slots and ticket.paced is None:
             return True
@@ -57,9 +59,7 @@ class Admission:
         if hold.new:
             data: dict[str, Any] = {"rule": hold.rule, "key": hold.value, "until": hold.until, "ahead": hold.ahead}
             data["edge"] = item.token
-            await self._recorder.run(
-                HistoryKind.HELD, item.run_id, item.step or None, item.attempt, data=data, once=once
-            )
+            await self._recorder.run(HistoryKind.HELD, item.run_id, step or None, item.attempt, data=data, once=once)
         await self._queue.requeue(lease, None)
         await self.rouse()
         return False

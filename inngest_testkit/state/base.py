@@ -126,8 +126,9 @@ class StateStore(Protocol):
     async def create(self, run: NewRun) -> RunState:
         """Create a run with nothing pending.
 
-        Raises `IdentifierExistsError` when a run of another cause has the key. Repeated with the same key and cause,
-        also under a new run id, it changes nothing and returns the state of the run that is there.
+        Raises `IdentifierExistsError` when a run of another cause has the key, which was created less than 24 hours
+        (`IDEMPOTENCY_PERIOD`) before, deleted or not. Repeated with the same key and cause, also under a new run id, it
+        changes nothing and returns the state of the run that is there.
         """
         ...
 
@@ -213,5 +214,5 @@ class StateStore(Protocol):
         ...
 
     async def delete(self, run_id: str) -> None:
-        """Forget a run and its idempotency key; nothing happens when it is unknown."""
+        """Forget a run, but not its idempotency key while that counts; nothing happens when it is unknown."""
         ...

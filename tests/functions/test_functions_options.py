@@ -14,7 +14,7 @@ def problems_of(**options):
     """Give what is wrong with the options of a function."""
     problems = []
     check_options(Section("function 'shop-a'", options, problems))
-    return problems
+    return [str(problem) for problem in problems]
 
 
 def problem_of(**options):
