@@ -88,11 +88,6 @@ class FunctionPlan:
     flow: FlowControl | None = None
 
     @property
-    def flow_control(self) -> tuple[str, ...]:
-        """The names of the flow control that the function asks for."""
-        return tuple(self.function.flow_control)
-
-    @property
     def step_ids(self) -> tuple[str, ...]:
         """The ids of all steps, as written."""
         return tuple(self.actions)

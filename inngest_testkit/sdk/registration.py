@@ -19,10 +19,10 @@ from inngest_testkit.functions.app import AppFunction
 from inngest_testkit.functions.configuration import Section, shown
 from inngest_testkit.functions.dsn import slug
 from inngest_testkit.functions.model import Trigger
-from inngest_testkit.functions.options import FLOW_CONTROL, check_options
+from inngest_testkit.functions.options import check_options
 from inngest_testkit.functions.problems import Problem
 
-__all__ = ["LONGEST_NAME", "MOST_TRIGGERS", "flow_control_of", "read_functions"]
+__all__ = ["LONGEST_NAME", "MOST_TRIGGERS", "read_functions"]
 
 MOST_TRIGGERS = 10
 #: Bytes of UTF-8 that the name of a trigger's event, or a schedule, may have.
@@ -54,11 +54,6 @@ def read_functions(app_id: str, configs: Sequence[Mapping[str, Any]]) -> tuple[A
     if problems:
         raise InvalidFunctionsError([str(problem) for problem in problems])
     return tuple(functions.values())
-
-
-def flow_control_of(function: AppFunction) -> tuple[str, ...]:
-    """Give the names of the flow-control options that a function uses, sorted."""
-    return tuple(option for option in FLOW_CONTROL if function.config.get(option) not in (None, "", [], (), {}))
 
 
 def _places(configs: Sequence[Mapping[str, Any]]) -> list[str]:
