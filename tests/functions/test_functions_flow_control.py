@@ -175,7 +175,6 @@ def dag(**options):
 
 
 @rules
-@pytest.mark.filterwarnings("ignore:.*is read and not enforced yet")
 def test_a_function_that_a_client_registers_has_the_rule(rule):
     options, _, expected, _ = RULES[rule]
     client = inngest.Inngest(app_id="shop", is_production=False)
