@@ -93,6 +93,7 @@ def wire(
         lifecycle=lifecycle,
         steps=steps,
         warner=warner,
+        seed=options.seed,
     )
     retries = Retries(
         jitter=ids.random if options.jitter else None,

@@ -40,7 +40,10 @@ package v1
 	}
 }
 #Trigger: #EventTrigger | #CronTrigger
-#CronTrigger: cron: string
+#CronTrigger: {
+	cron:    string
+	jitter?: string
+}
 #EventTrigger: {
 	event:       string
 	expression?: string
