@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from inngest_testkit.clock import as_utc, later
 from inngest_testkit.cron import cron_calendar
-from inngest_testkit.durations import to_timedelta
+from inngest_testkit.durations import parse_duration, to_timedelta
 from inngest_testkit.errors import DurationError, SetupError
 from inngest_testkit.functions.app import AppPlan
 
@@ -37,15 +37,13 @@ def calendar_of(
 
 
 def _start(start: datetime | str) -> datetime:
-    if isinstance(start, str) and _span(start) is not None:
+    if _span(start) is not None:
         raise SetupError(f"a calendar starts at a moment, found the span {start!r}; write end={start!r} to start now")
     return as_utc(start)
 
 
 def _end(start: datetime, end: datetime | Duration) -> datetime:
-    span = _span(end) if isinstance(end, str) else None
-    if isinstance(end, (timedelta, int, float)):
-        span = to_timedelta(end)
+    span = to_timedelta(end) if isinstance(end, (timedelta, int, float)) else _span(end)
     if span is None:
         return _moment(end)
     if span < timedelta():
@@ -53,16 +51,16 @@ def _end(start: datetime, end: datetime | Duration) -> datetime:
     return later(start, span)
 
 
-def _moment(end: datetime | str) -> datetime:
+def _moment(end: object) -> datetime:
     try:
-        return as_utc(end)
+        return as_utc(end)  # type: ignore[arg-type]  # it refuses what is no moment
     except SetupError as error:
         raise SetupError(f"the calendar's end is neither a span, such as '7d', nor a moment: {error}") from None
 
 
-def _span(text: str) -> timedelta | None:
-    """Read a span; None for a text that is none."""
+def _span(given: object) -> timedelta | None:
+    """Read a span that is a text; None for what is none."""
     try:
-        return to_timedelta(text)
+        return parse_duration(given) if isinstance(given, str) else None
     except DurationError:
         return None
