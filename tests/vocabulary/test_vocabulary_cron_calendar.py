@@ -48,7 +48,8 @@ def calendar(*crons, start, end, seed=0, one_run=False, jitter=timedelta()):
 
 def walked(expression, zone, start, end):
     """What the calendar must have: each moment with its local time and mark, from a walk over every minute."""
-    around = range(-3 * 1440, (end - start) // MINUTE + 3 * 1440)
+    # Eight hours more on both sides, so that a time that comes twice is met twice.
+    around = range(-480, (end - start) // MINUTE + 480)
     moments = [start.replace(second=0, microsecond=0) + number * MINUTE for number in around]
     walls = [moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for moment in moments]
     counts = Counter(walls)
@@ -124,6 +125,12 @@ def test_a_day_with_two_times_half_past_two():
     ]
     assert len(found.fires) == 4
     assert found.doubled == tuple(found[1:3])
+
+
+def test_clocks_that_are_put_back_to_the_day_before():
+    """St. John's, 7 November 2010: at 00:01 (-02:30, 02:31 UTC) clocks show 23:01 (-03:30) of the day before."""
+    found = calendar("TZ=America/St_Johns 30 23 * * *", start="2010-11-07T02:30:30Z", end="2010-11-07T12:00Z")
+    assert lines(found) == ["11-07 03:00 11-06 23:30-03:30 doubled"]
 
 
 def test_several_schedules_are_merged_in_order():
