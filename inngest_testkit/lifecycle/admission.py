@@ -53,8 +53,11 @@ class Admission:
             return True
         hold = await self._flow.admit(ticket, self._clock.now())
         if hold is None:
+            # There may be more room, for the next in line.
+            await self.rouse()
             return True
-        if hold.new:
+        # Whoever noted it may have been lost before it did.
+        if hold.new or once:
             data: dict[str, Any] = {"rule": hold.rule, "key": hold.value, "until": hold.until, "ahead": hold.ahead}
             data["edge"] = item.token
             await self._recorder.run(
