@@ -425,7 +425,7 @@ class Core:
             raise NotFoundError("step", step_id, plan.step_ids, reason=f"function {function_id!r} does not have it")
         if isinstance(plan, AppPlan):
             check_returned(plan.function.id, step_id, behaviour.get("returns"))
-        return self.drivers.mocks.add(Mock(plan.function.id, step_id, **behaviour))
+        return self.drivers.mocks.add(Mock(plan.function.id, step_id, seed=self.seed, **behaviour))
 
     async def close(self) -> None:
         """Close what the engine opened."""
