@@ -36,10 +36,10 @@ class Mock:
     """One mock of one step; `calls` are the last requests that it answered, in order, `call_count` tells how many.
 
     Exactly one of `returns`, `raises` and `side_effect` says what it does; with `takes` alone the step's own code
-    runs and takes that virtual time: a span, a distribution (`inngest_testkit.testing.traffic`), or a callable that asks
-    for what it wants as a step does and returns either. A `side_effect` is an exception, a callable that asks for what it wants as a
-    step does (`event`, `steps`, `attempt`, …), or a list with one result for each attempt, exceptions among them being
-    raised (the last one repeats). `times` limits how many executions it answers.
+    runs and takes that virtual time: a span, a distribution (`inngest_testkit.testing.traffic`), or a callable that
+    asks for what it wants as a step does and returns either. A `side_effect` is an exception, a callable that asks for
+    what it wants as a step does (`event`, `steps`, `attempt`, …), or a list with one result for each attempt,
+    exceptions among them being raised (the last one repeats). `times` limits how many executions it answers.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""How long the executions of a step take in virtual time: a span, a draw from a distribution, or what a callable says."""
+"""How long executions of a step take in virtual time: a span, a draw from a distribution, or what a callable says."""
 
 from __future__ import annotations
 
