@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from inngest_testkit.events import SCHEDULED_TIMER
+from inngest_testkit.functions.app import AppPlan
 from inngest_testkit.runs.model import HistoryEntry, HistoryKind
 from inngest_testkit.testing.traffic.counting import FunctionCount
 from inngest_testkit.testing.traffic.limits import Usage, usages_of
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from inngest_testkit.engine.core import Core
+    from inngest_testkit.functions.app import Plan
 
 __all__ = ["Observer"]
 
@@ -121,7 +123,21 @@ class Observer:
                 run.of.wait(run.waited + now - run.since)
             elif not run.has_stepped:
                 run.of.wait(run.waited)
-        return Functions({function_id: of.figures(self._length) for function_id, of in self._functions.items()})
+        figures = {function_id: of.figures(self._length) for function_id, of in self._functions.items()}
+        return Functions(figures, _short_ids(self._core.plans))
+
+
+def _short_ids(plans: Mapping[str, Plan]) -> dict[str, str]:
+    """Return the ids of apps' functions by their ids within the apps, as far as those are unique."""
+    found: dict[str, str] = {}
+    twice = set()
+    for function_id, plan in plans.items():
+        if isinstance(plan, AppPlan):
+            short = function_id.removeprefix(f"{plan.function.app_id}-")
+            if short in found:
+                twice.add(short)
+            found[short] = function_id
+    return {short: function_id for short, function_id in found.items() if short not in twice}
 
 
 def _started(run: _Run, entry: HistoryEntry, now: int) -> None:

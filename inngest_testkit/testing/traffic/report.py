@@ -16,6 +16,7 @@ from inngest_testkit.testing.traffic.tables import render
 from inngest_testkit.testing.traffic.tallies import Percentiles
 
 if TYPE_CHECKING:
+    from inngest_testkit.functions.app import SdkFunction
     from inngest_testkit.values import JsonValue
 
 __all__ = ["Dropped", "FunctionFigures", "Functions", "Report"]
@@ -99,16 +100,20 @@ class FunctionFigures:
 
 
 class Functions(Mapping[str, FunctionFigures]):
-    """The figures by function; one that the engine does not have raises `NotFoundError`."""
+    """The figures by function; one that the engine does not have raises `NotFoundError`.
 
-    def __init__(self, by_id: Mapping[str, FunctionFigures]) -> None:
-        self._by_id = dict(by_id)
+    An SDK's function may be named by its id, its id within its app (`short` tells them apart), or itself.
+    """
 
-    def __getitem__(self, function_id: str) -> FunctionFigures:
-        try:
-            return self._by_id[function_id]
-        except KeyError:
-            raise NotFoundError("function", function_id, self._by_id) from None
+    def __init__(self, by_id: Mapping[str, FunctionFigures], short: Mapping[str, str]) -> None:
+        self._by_id, self._short = dict(by_id), dict(short)
+
+    def __getitem__(self, function: str | SdkFunction) -> FunctionFigures:
+        function_id = function if isinstance(function, str) else function.id
+        found = self._by_id.get(function_id) or self._by_id.get(self._short.get(function_id, ""))
+        if found is None:
+            raise NotFoundError("function", function_id, self._by_id)
+        return found
 
     def __contains__(self, function_id: object) -> bool:
         return function_id in self._by_id

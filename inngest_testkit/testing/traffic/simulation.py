@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import TYPE_CHECKING, TypeAlias, overload
 
 from inngest_testkit.clock import later
 from inngest_testkit.drivers.takes import Takes, Timing
@@ -112,17 +112,14 @@ def simulate(
         timings=_timings(core, takes or {}),
         progress=progress,
     )
-    return _called(engine, simulation.run())
-
-
-def _called(engine: Engine | AsyncEngine, work: Coroutine[Any, Any, Report]) -> Report | Awaitable[Report]:
     if isinstance(engine, Engine):
-        return engine._call(work)  # noqa: SLF001
+        return engine._call(simulation.run())  # noqa: SLF001
+    return _on(engine, simulation)
 
-    async def call() -> Report:
-        return await engine._call(work)  # noqa: SLF001
 
-    return call()
+async def _on(engine: AsyncEngine, simulation: _Simulation) -> Report:
+    # A call of its own, so that warnings point at whoever awaits it.
+    return await engine._call(simulation.run())  # noqa: SLF001
 
 
 def _span(name: str, given: Duration, *, above: bool = False) -> timedelta:
