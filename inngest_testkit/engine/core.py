@@ -48,6 +48,8 @@ T = TypeVar("T")
 
 #: Open runs that are asked what they wait for, to explain why an event did nothing.
 _LOOKED_AT = 100
+#: Items of one run at one moment that are no sign of a loop.
+_PER_RUN = 1000
 
 
 class Core:
@@ -356,11 +358,10 @@ class Core:
     async def work_until(self, until: datetime, done: Callable[[], bool] = lambda: False) -> None:
         """Work what is due, moment by moment, however long it takes; stop early when `done` says so.
 
-        Raises `RunawayError` when a single moment has no end: after `max_steps` items, and as many again for each
-        hundred runs that are open.
+        Raises `RunawayError` when a single moment has no end: after `max_steps` items and a thousand for each open run.
         """
         while not done() and (due := await self._lockstep.next_due()) is not None and due <= until:
-            most = self._lockstep.max_steps * (1 + len(self.journal.open_runs) // 100)
+            most = self._lockstep.max_steps + _PER_RUN * len(self.journal.open_runs)
             await self._settle(max(due, self.clock.now()), most=most)
 
     async def _settle(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -21,23 +22,35 @@ RATES = st.sampled_from(["1/s", "7/m", "100/h", "3/1h30m", 0.5, 2, "40/d", "0.1/
 
 @pytest.mark.parametrize(
     ("given_rate", "per_hour"),
-    [("100/h", 100), ("1/s", 3600), ("2.5/m", 150), (2.5, 9000), (1, 3600), ("5/30s", 600), (" 24 / d ", 1), (0.1, 360)],
+    [
+        ("100/h", 100),
+        ("1/s", 3600),
+        ("2.5/m", 150),
+        (2.5, 9000),
+        (1, 3600),
+        ("5/30s", 600),
+        (" 24 / d ", 1),
+        (0.1, 360),
+    ],
 )
 def test_a_rate_is_so_many_in_a_span(given_rate, per_hour):
     assert read_rate(given_rate, where="here").per("1h") == per_hour
 
 
-@pytest.mark.parametrize("wrong", ["fast", "1", "/h", "1/", "1/x", "-1/s", 0, -2, "0/s", "1/0s", float("nan"), True, None])
+@pytest.mark.parametrize(
+    "wrong", ["fast", "1", "/h", "1/", "1/x", "-1/s", 0, -2, "0/s", "1/0s", float("nan"), True, None]
+)
 def test_what_is_no_rate_is_refused_with_the_place_and_the_remedy(wrong):
     with pytest.raises(SetupError, match=r"traffic.constant\('contact/uploaded'\): .* is not a rate: .*'100/h'"):
         traffic.constant(GO, wrong)
 
 
 @pytest.mark.parametrize(
-    ("count", "hours", "text"), [(100, 1, "100/h"), (3600, 1, "1/s"), (0, 1, "0"), (12, 24, "12/d"), (9000, 3, "3,000/h")]
+    ("count", "hours", "text"),
+    [(100, 1, "100/h"), (3600, 1, "1/s"), (0, 1, "0"), (12, 24, "12/d"), (9000, 3, "3,000/h")],
 )
 def test_a_rate_reads_as_it_is_written(count, hours, text):
-    assert str(Rate(count, timedelta(hours=hours))) == text.replace("3,000/h", "3,000/h")
+    assert str(Rate(count, timedelta(hours=hours))) == text
 
 
 def test_a_constant_stream_has_equal_gaps_and_begins_at_once():
@@ -89,18 +102,18 @@ def test_data_may_be_a_whole_event_with_an_id():
     assert [(event.name, event.id) for _, event in arrivals(stream)] == [("other", "same")] * 2
 
 
-@settings(max_examples=50, deadline=None)
-@given(RATES, st.integers(0, 2**32), st.sampled_from(["0s", "7m", "1h"]), st.sampled_from([None, "2h", "5h"]))
+@settings(max_examples=30, deadline=None)
+@given(RATES, st.integers(0, 2**32), st.sampled_from(["0s", "7m", "1h"]), st.sampled_from([None, "70m", "5h"]))
 def test_every_stream_ascends_within_its_window(rate, seed, start, stop):
     for make in (traffic.constant, traffic.poisson):
-        found = offsets(make(GO, rate, start=start, stop=stop), until="3h", seed=seed)
+        found = offsets(make(GO, rate, start=start, stop=stop), until="90m", seed=seed)
         assert found == sorted(found)
         first = {"0s": 0, "7m": 420, "1h": 3600}[start]
-        assert all(first <= each < min(10800, 7200 if stop == "2h" else 10800) for each in found)
+        assert all(first <= each < (4200 if stop == "70m" else 5400) for each in found)
 
 
 @settings(max_examples=30, deadline=None)
-@given(RATES, st.integers(1, 40))
+@given(RATES, st.integers(1, 6))
 def test_a_constant_stream_has_as_many_events_as_the_rate_says(rate, hours):
     found = len(offsets(traffic.constant(GO, rate), until=f"{hours}h"))
     wanted = read_rate(rate, where="here").per(f"{hours}h")
@@ -113,7 +126,7 @@ def test_a_poisson_stream_has_its_rate_on_average(seed):
     # 1,000 events are expected, with a deviation of 31.6; six of those are not exceeded in a thousand million tries.
     found = offsets(traffic.poisson(GO, "100/h"), until="10h", seed=seed)
     assert 810 <= len(found) <= 1190
-    gaps = [after - before for before, after in zip(found, found[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(found)]
     mean = sum(gaps) / len(gaps)
     deviation = (sum((gap - mean) ** 2 for gap in gaps) / len(gaps)) ** 0.5
     assert deviation == pytest.approx(mean, rel=0.25)  # exponential: as large as the mean
@@ -146,13 +159,22 @@ def test_data_do_not_change_the_times():
     ("make", "words"),
     [
         (lambda: traffic.constant("", "1/s"), r"traffic.constant: an event needs a name"),
-        (lambda: traffic.constant(GO, "1/s", start="soon"), r"traffic.constant\('contact/uploaded'\): start: 'soon' is"),
+        (
+            lambda: traffic.constant(GO, "1/s", start="soon"),
+            r"traffic.constant\('contact/uploaded'\): start: 'soon' is",
+        ),
         (lambda: traffic.constant(GO, "1/s", start="-1s"), r"start='-1s' lies before the simulation begins"),
         (lambda: traffic.constant(GO, "1/s", start=datetime(2024, 1, 1)), r"start: .* has no time zone"),  # noqa: DTZ001
         (lambda: traffic.constant(GO, "1/s", most=-1), r"most is how many events there are at most, found -1"),
         (lambda: traffic.constant(GO, "1/s", name=""), r"name is a text, found ''"),
-        (lambda: traffic.constant(GO, "1/s", data=[1]), r"data is list: \[1\]; give a mapping, or a callable of \(number"),
-        (lambda: traffic.poisson(GO, "1/s", data=lambda: {}), r"data cannot be called with a number and a random.Random"),
+        (
+            lambda: traffic.constant(GO, "1/s", data=[1]),
+            r"data is list: \[1\]; give a mapping, or a callable of \(number",
+        ),
+        (
+            lambda: traffic.poisson(GO, "1/s", data=lambda number: {}),
+            r"data cannot be called with a number and a random.Random",
+        ),
         (lambda: traffic.bursts(GO, 0), r"traffic.bursts\('contact/uploaded'\): size is how many events come at once"),
         (lambda: traffic.bursts(GO, 1, every="0s"), r"every is a span between bursts, longer than 0s"),
         (lambda: traffic.bursts(GO, 1, every="x"), r"every: 'x' is not a duration"),
@@ -175,7 +197,10 @@ def test_what_cannot_be_is_refused_where_it_is_written(make, words):
         (["contact/uploaded"], r"a simulation takes streams, made by traffic.constant\(...\).*found str"),
         ([traffic.at(GO, [], name="a")] * 2, r"two streams are named 'a', so they would draw the same; rename one"),
         ([traffic.constant(GO, "1/s", data=lambda n, r: 1 // n)], r"data\(0, random\) raised ZeroDivisionError"),
-        ([traffic.constant(GO, "1/s", data=lambda n, r: "no")], r"data\(0, random\) returned 'no': .*must be an object"),
+        (
+            [traffic.constant(GO, "1/s", data=lambda n, r: "no")],
+            r"data\(0, random\) returned 'no': .*must be an object",
+        ),
     ],
 )
 def test_what_does_not_fit_the_simulation_is_refused(streams, words):

@@ -79,9 +79,9 @@ class Usage:
         """Count work that begins or ends; of a throttle, a start."""
         gauge = self._gauges.get(key)
         if gauge is None:
-            gauge = self._gauges[key] = Gauge(self._length)
-            if len(self._gauges) > 2 * KEYS_KEPT:
+            if len(self._gauges) >= 2 * KEYS_KEPT:
                 self._forget()
+            gauge = self._gauges[key] = Gauge(self._length)
         if self.kind == "throttle":
             gauge.area += by
         else:

@@ -116,7 +116,7 @@ class Observer:
         return not self._awaited
 
     def figures(self) -> Functions:
-        """Return the figures; runs that have not begun count with the time that they have waited so far."""
+        """Return the figures, once; runs that have not begun count with the time that they have waited so far."""
         now = (self._core.clock.now() - self._begin) // MICROSECOND
         for run in self.open.values():
             if run.since is not None:

@@ -26,7 +26,7 @@ _KEY_SHOWN = 40
 def render(report: Report) -> str:
     """Return the report as text."""
     figures = list(report.functions.values())
-    blocks = [_heading(report), _table(_RUNS, [_runs(each) for each in figures])]
+    blocks = [_heading(report), _table(_RUNS, [_runs(each, report.late_after) for each in figures])]
     blocks.append(_table(_SPANS, [line for each in figures for line in _spans(each)]))
     blocks.append(_table(_LOAD, [line for each in figures for line in _load(each)]))
     blocks.append(_table(_LIMITS, [line for each in figures for line in _limits(each)]))
@@ -40,9 +40,9 @@ def _heading(report: Report) -> str:
         f"seed {report.seed}: {_count(report.events)} events came, {_count(report.sent)} were sent by runs"
     )
     if report.drained_at is not None:
-        text += f"; drained in {short(report.drained_at - report.until)}"
+        text += f"\ndrained in {short(report.drained_at - report.until)}"
     if report.late_after is not None:
-        text += f"; late is what waited longer than {format_duration(report.late_after)}"
+        text += f"\nlate: what waited longer than {format_duration(report.late_after)}"
     if report.why_nothing:
         text += f"\nnothing was started: {report.why_nothing}"
     return text
@@ -52,9 +52,10 @@ _ENDS = ("completed", "failed", "cancelled", "open")
 _RUNS = ("function", "events", "dropped", "runs", "begun", *_ENDS, "late", "throughput")
 
 
-def _runs(each: FunctionFigures) -> list[str]:
+def _runs(each: FunctionFigures, late_after: timedelta | None) -> list[str]:
     counts = (each.events, each.dropped_count, each.runs, each.begun, each.completed, each.failed, each.cancelled)
-    return [each.function_id, *map(_count, (*counts, each.open, each.late)), str(each.throughput)]
+    late = "" if late_after is None else _count(each.late)
+    return [each.function_id, *map(_count, (*counts, each.open)), late, str(each.throughput)]
 
 
 _SPANS = ("function", "time", "mean", "p50", "p95", "p99", "max")
