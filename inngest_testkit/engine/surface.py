@@ -10,20 +10,23 @@ from inngest_testkit.drivers.base import direct
 from inngest_testkit.drivers.mock import UNSET, Mock, Raises, SideEffect
 from inngest_testkit.drivers.takes import Takes
 from inngest_testkit.engine.core import Core
+from inngest_testkit.engine.crons import calendar_of
 from inngest_testkit.engine.options import Duration, Keep, Nondeterminism, Options
 from inngest_testkit.sdk.limits import Limits
 
 if TYPE_CHECKING:
     from inngest_testkit.clock import FakeClock
+    from inngest_testkit.cron import CronCalendar
     from inngest_testkit.data_store.base import DataStore
     from inngest_testkit.drivers.base import Driver
     from inngest_testkit.engine.seams import Chooser, Gate
     from inngest_testkit.event_stream.base import EventStream
     from inngest_testkit.events import Event
+    from inngest_testkit.flow.base import FlowStore
     from inngest_testkit.functions.app import AppFunction, SdkFunction
     from inngest_testkit.functions.model import Function
     from inngest_testkit.queue.base import PendingItem, Queue
-    from inngest_testkit.runs import HistoryEntry, Run, RunStatus
+    from inngest_testkit.runs import Dropped, Held, HistoryEntry, Run, RunStatus
     from inngest_testkit.state.base import StateStore
 
 __all__ = ["Surface"]
@@ -46,6 +49,7 @@ class Surface:
         events: EventStream | None = None,
         queue: Queue | None = None,
         state: StateStore | None = None,
+        flow: FlowStore | None = None,
         drivers: Iterable[Driver] | None = None,
         chooser: Chooser | None = None,
         gate: Gate | None = None,
@@ -65,6 +69,7 @@ class Surface:
             events=events,
             queue=queue,
             state=state,
+            flow=flow,
             drivers=drivers,
             chooser=chooser,
             gate=gate,
@@ -111,10 +116,41 @@ class Surface:
         """The functions that are registered, in their newest versions."""
         return tuple(plan.function for plan in self._core.plans.values())
 
+    def cron_calendar(
+        self,
+        function: str | Function | SdkFunction,
+        start: datetime | str | None = None,
+        end: datetime | Duration = "7d",
+    ) -> CronCalendar:
+        """Return when the crons of a function fire after `start` (without one: now) and up to `end`.
+
+        These are the times that `advance` from the one to the other comes to, of all its crons in order, in UTC and in
+        local time, and those that clock changes take away or bring twice: see `CronFire`. Prints as a table. Moments
+        are aware datetimes or ISO 8601 texts; `end` may also be a span from the start (`"7d"`, a timedelta, seconds).
+        A run that is late by its trigger's jitter can begin after `end`. Nothing is worked, and the clock stays.
+
+        Raises `NotFoundError` for an unknown function, `SetupError` for one without a cron, for an end before the
+        start, and for more than a million times.
+        """
+        plan = self._core.plans[self._core.catalog.id_of(function)]
+        return calendar_of(plan, start, end, now=self.now, seed=self.seed)
+
     @property
     def history(self) -> tuple[HistoryEntry, ...]:
         """Every transition: the engine's own (events received, events that started nothing), then each run's."""
         return tuple(self._core.history())
+
+    @property
+    def dropped(self) -> tuple[Dropped, ...]:
+        """The events that started nothing, and the runs that were cancelled, because of a rule of flow control."""
+        self._catch_up()
+        return tuple(self._core.dropped())
+
+    @property
+    def held(self) -> tuple[Held, ...]:
+        """What waits because of a rule of flow control: work in line, in order, then debounced events and batches."""
+        self._catch_up()
+        return tuple(self._core.held())
 
     def mock(
         self,

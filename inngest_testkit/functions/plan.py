@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from inngest_testkit.cron import Schedule
+from inngest_testkit.cron import Schedule, parse_jitter
 from inngest_testkit.durations import parse_duration
 from inngest_testkit.expressions import DAG, SDK, Expression, compile_expression
 from inngest_testkit.functions.dsn import dsn
+from inngest_testkit.functions.flow_options import plan_flow_control
 from inngest_testkit.functions.model import TRIGGER, After, Function, VersionConstraint
 from inngest_testkit.functions.patterns import pattern_prefix
 from inngest_testkit.ids import workflow_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import timedelta
 
     from inngest_testkit.expressions import Dialect
+    from inngest_testkit.functions.flow_control import FlowControl
     from inngest_testkit.functions.model import Trigger
 
 __all__ = ["ActionReference", "Await", "Edge", "FunctionPlan", "PlannedTrigger", "plan_function", "plan_triggers"]
@@ -47,7 +49,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTrigger:
-    """One trigger: an event with its expression, or a schedule."""
+    """One trigger: an event with its expression, or a schedule with the jitter of its runs."""
 
     text: str
     event: str | None
@@ -55,6 +57,7 @@ class PlannedTrigger:
     schedule: Schedule | None
     #: What the names that `event` matches begin with, when it is a pattern.
     prefix: str | None = None
+    jitter: timedelta = timedelta()
 
     def names(self, event: str) -> bool:
         """Whether an event of this name is one that the trigger asks for."""
@@ -83,11 +86,7 @@ class FunctionPlan:
     outgoing: Mapping[str, tuple[Edge, ...]]
     incoming: Mapping[str, tuple[Edge, ...]]
     actions: Mapping[str, ActionReference]
-
-    @property
-    def flow_control(self) -> tuple[str, ...]:
-        """The names of the flow control that the function asks for."""
-        return tuple(self.function.flow_control)
+    flow: FlowControl | None = None
 
     @property
     def step_ids(self) -> tuple[str, ...]:
@@ -117,6 +116,7 @@ def plan_function(function: Function) -> FunctionPlan:
         outgoing=_outgoing(function, edges),
         incoming=incoming,
         actions={s.id: ActionReference(dsn(function.id, s.id), s.version) for s in function.steps},
+        flow=plan_flow_control(function.flow_control),
     )
 
 
@@ -129,6 +129,7 @@ def plan_triggers(triggers: Iterable[Trigger], dialect: Dialect) -> tuple[Planne
             expression=compile_expression(trigger.expression, dialect) if trigger.expression else None,
             schedule=Schedule.parse(trigger.cron) if trigger.cron else None,
             prefix=pattern_prefix(trigger.event) if trigger.event and dialect is SDK else None,
+            jitter=parse_jitter(trigger.jitter),
         )
         for trigger in triggers
     )

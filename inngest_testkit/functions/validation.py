@@ -10,11 +10,12 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from inngest_testkit.cron import Schedule
+from inngest_testkit.cron import Schedule, jitter_problem
 from inngest_testkit.durations import parse_duration
 from inngest_testkit.errors import CronError, DurationError, ExpressionSyntaxError, suggestion
 from inngest_testkit.expressions import DAG, compile_expression
 from inngest_testkit.functions.dsn import dsn, slug
+from inngest_testkit.functions.flow_options import check_flow_control
 from inngest_testkit.functions.model import TRIGGER, DockerRuntime
 from inngest_testkit.functions.problems import Problem, describe
 from inngest_testkit.functions.shape import find_cycles, find_unreachable
@@ -108,43 +109,15 @@ class _Checker:
             self.problem(
                 ("triggers",), "At least one trigger is required; write an event's name or a cron schedule in triggers"
             )
-        self.flow_control()
-
-    def flow_control(self) -> None:
-        key = self.function.flow_control.get("idempotency")
-        if key is not None and (not isinstance(key, str) or not key.strip()):
-            self.problem(
-                ("idempotency",), f"expected an expression as text, found {key!r}; write idempotency: 'event.data.id'"
-            )
-        throttle = self.function.flow_control.get("throttle")
-        if isinstance(throttle, Mapping):
-            self.throttle(throttle)
-        elif throttle is not None:
-            self.problem(
-                ("throttle",), f'expected {{count, period, key}}, found {throttle!r}; write {{"period": "1h"}}'
-            )
-
-    def throttle(self, throttle: Mapping[str, object]) -> None:
-        count, period, key = (throttle.get(name) for name in ("count", "period", "key"))
-        if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
-            self.problem(
-                ("throttle", "count"), f"count is how many runs may start in a period, from 1; found {count!r}"
-            )
-        if period is None:
-            self.problem(("throttle",), "a throttle needs its period; write period: '1h'")
-        else:
-            self.duration(period, ("throttle", "period"), "invalid throttle period")
-        if key is not None and not isinstance(key, str):
-            self.problem(
-                ("throttle", "key"), f"expected an expression as text, found {key!r}; write key: 'event.data.id'"
-            )
+        self.problems.extend(check_flow_control(function.flow_control))
 
     # -- triggers
 
     def trigger(self, trigger: Trigger, path: Path) -> None:
-        if trigger.cron is not None and trigger.event is not None:
+        by_cron = trigger.cron is not None or trigger.jitter is not None
+        if by_cron and trigger.event is not None:
             self.problem(path, "A trigger cannot have both an event and a cron trigger; write two triggers")
-        elif trigger.cron is not None:
+        elif by_cron:
             self.cron(trigger, path)
         elif not trigger.event:
             self.no_event(trigger, path)
@@ -167,9 +140,11 @@ class _Checker:
 
     def cron(self, trigger: Trigger, path: Path) -> None:
         try:
-            Schedule.parse(str(trigger.cron))
+            Schedule.parse("" if trigger.cron is None else str(trigger.cron))
         except CronError as error:
             self.problem((*path, "cron"), str(error))
+        if trigger.jitter is not None and (problem := jitter_problem(trigger.jitter)):
+            self.problem((*path, "jitter"), problem)
         if trigger.expression is not None:
             self.problem(
                 (*path, "expression"),

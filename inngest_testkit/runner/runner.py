@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.clock import epoch_ms
+from inngest_testkit.cron import lateness
 from inngest_testkit.errors import ExpressionError, NotFoundError, PauseLeasedError, PauseNotFoundError
 from inngest_testkit.events import INVOKED, SCHEDULED_TIMER, Event
 from inngest_testkit.expressions import DAG, SDK, compile_expression
+from inngest_testkit.flow.arrival import Arrival
 from inngest_testkit.functions.app import AppPlan
 from inngest_testkit.lifecycle.edges import edge_item, timeout_item, variables_of
 from inngest_testkit.lifecycle.warner import TriggerExpressionWarning
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from inngest_testkit.functions.plan import PlannedTrigger
     from inngest_testkit.lifecycle import AppSteps, Recorder, RunLifecycle, Warner
     from inngest_testkit.queue.base import Queue
+    from inngest_testkit.runner.intake import Intake
     from inngest_testkit.state.base import Pause, StateStore
 
 __all__ = ["Runner"]
@@ -44,10 +47,14 @@ class Runner:
         recorder: Recorder,
         lifecycle: RunLifecycle,
         steps: AppSteps,
+        intake: Intake,
         warner: Warner,
+        seed: int | str = 0,
     ) -> None:
+        self._seed = seed
         self._clock, self._data, self._queue, self._state = clock, data, queue, state
-        self._recorder, self._lifecycle, self._steps, self._warner = recorder, lifecycle, steps, warner
+        self._recorder, self._lifecycle, self._steps = recorder, lifecycle, steps
+        self._intake, self._warner = intake, warner
 
     async def handle(self, message: Message) -> None:
         """Do all that one event causes: resume pauses, then start runs."""
@@ -66,17 +73,16 @@ class Runner:
             version = await self._data.function(invocation["fn_id"])
         except (NotFoundError, KeyError, TypeError):
             return  # retired since, or an event of this name that no step sent
-        cause = f"{message.id}/invoked"
-        await self._lifecycle.start(version, message.event, trigger="invoked", cause=cause, key=None, once=once)
+        delivery = f"{message.id}/invoked"
+        await self._intake.take(version, Arrival(message.event, "invoked", delivery, message.received_at, once=once))
 
     async def _consider(self, version: FunctionVersion, message: Message, *, once: bool) -> None:
         event = message.event
         for trigger in version.plan.triggers:
             if trigger.names(event.name) and self._is_met(trigger, version, event):
                 due = _due(version, event, self._clock.now())
-                await self._lifecycle.start(
-                    version, event, trigger=trigger.text, cause=message.id, key=event.id, once=once, at=due
-                )
+                arrival = Arrival(event, trigger.text, message.id, message.received_at, event.id, due, once)
+                await self._intake.take(version, arrival)
                 return
 
     def _is_met(self, trigger: PlannedTrigger, version: FunctionVersion, event: Event) -> bool:
@@ -104,6 +110,12 @@ class Runner:
             return
         await self._steps.resume(pause, message, once=once)
 
+    async def _offer_cancel(self, pause: Pause, event: Event) -> None:
+        """Cancel the run that asks for it on this event."""
+        if await self._is_awaited(pause, event):
+            reason = f"event {event.name!r} ({event.id}) came"
+            await self._lifecycle.cancel(pause.run_id, reason, rule="cancel")
+
     async def _is_awaited(self, pause: Pause, event: Event) -> bool:
         if pause.kind is PauseKind.INVOKE:
             return event.data.get("correlation_id") == pause.correlation
@@ -119,6 +131,9 @@ class Runner:
 
     async def _offer(self, pause: Pause, message: Message, *, once: bool) -> None:
         if pause.expires < message.received_at:
+            return
+        if pause.kind is PauseKind.CANCEL:
+            await self._offer_cancel(pause, message.event)
             return
         if pause.kind is not PauseKind.EDGE:
             await self._offer_step(pause, message, once=once)
@@ -194,17 +209,39 @@ class Runner:
             await self._queue.enqueue(item, fire)
 
     async def fire_cron(self, item: QueueItem, due: datetime, *, once: bool) -> None:
-        """Start the run of a schedule that is due, and queue its next fire; nothing for a replaced version."""
+        """Start the run of a schedule that is due, and queue its next fire; nothing for a replaced version.
+
+        With jitter the run is created now and begins later. Source: the server's code, `handleCron`.
+        """
         version = await self._data.function_version(item.function_id, item.function_version)
         if not version.is_live:
             return
         trigger = version.plan.triggers[item.trigger]
-        event = _timer(version, item.trigger, due)
+        fires_at = due + lateness(trigger.jitter, self._seed, version.function_id, _schedule_of(trigger), due)
+        event = _timer(version, _schedule_of(trigger), due, fires_at)
         if isinstance(version.plan, AppPlan):
             # One for all functions with the same schedule.
-            await self._lifecycle.publish(f"timer/{event.id}/{event.data['cron']}", event)
-        await self._lifecycle.start(version, event, trigger=trigger.text, cause=item.id, key=item.id, once=once)
+            await self._lifecycle.publish(f"timer/{event.id}/{event.ts}/{event.data['cron']}", event)
+        if isinstance(version.plan, AppPlan) and _is_started_by_another(version.plan, item.trigger, due):
+            reason = "another schedule of the function is due at the same moment"
+            self._recorder.dropped("idempotency", reason, version.function_id, event, item.id)
+        else:
+            arrival = Arrival(event, trigger.text, item.id, due, item.id, fires_at, once=once)
+            await self._intake.take(version, arrival, batches=False)
         await self._schedule_cron(version, item.trigger, trigger, due)
+
+
+def _schedule_of(trigger: PlannedTrigger) -> str:
+    return trigger.schedule.text if trigger.schedule else ""
+
+
+def _is_started_by_another(plan: AppPlan, index: int, due: datetime) -> bool:
+    """Whether a schedule before this one starts the function at the same moment.
+
+    Source: the server's code, `handleCron`: the key of such a run is the function and the moment, so that the function
+    starts once. Which schedule starts it is left to chance there.
+    """
+    return any(trigger.schedule is not None and trigger.schedule.is_due(due) for trigger in plan.triggers[:index])
 
 
 def _due(version: FunctionVersion, event: Event, now: datetime) -> datetime | None:
@@ -217,14 +254,17 @@ def _due(version: FunctionVersion, event: Event, now: datetime) -> datetime | No
         return None
 
 
-def _timer(version: FunctionVersion, trigger: int, due: datetime) -> Event:
+def _timer(version: FunctionVersion, schedule: str, due: datetime, fires_at: datetime) -> Event:
     """Return the event that a schedule starts a run with.
 
-    Source: recordings/dag, cron: a bare event whose id is empty; recordings/sdk README, "Cron".
+    Source: recordings/dag, cron: a bare event whose id is empty; recordings/sdk README, "Cron", and the server's code,
+    `handleCron`: times as RFC 3339 in whole seconds.
     """
     if not isinstance(version.plan, AppPlan):
         return Event(name=SCHEDULED_TIMER, id="", ts=0)
-    at = due.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    cron = version.plan.function.triggers[trigger].cron or ""
-    data: dict[str, Any] = {"cron": cron, "fireAt": at, "scheduledAt": at}
-    return Event(SCHEDULED_TIMER, data, id=at, ts=epoch_ms(due))
+    data: dict[str, Any] = {"cron": schedule, "fireAt": _rfc3339(fires_at), "scheduledAt": _rfc3339(due)}
+    return Event(SCHEDULED_TIMER, data, id=_rfc3339(due), ts=epoch_ms(fires_at))
+
+
+def _rfc3339(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -9,26 +9,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from inngest_testkit.cron import Schedule
+from inngest_testkit.cron import Schedule, jitter_problem
 from inngest_testkit.errors import CronError, InvalidFunctionsError
 from inngest_testkit.functions.app import AppFunction
+from inngest_testkit.functions.configuration import Section, shown
 from inngest_testkit.functions.dsn import slug
 from inngest_testkit.functions.model import Trigger
-from inngest_testkit.sdk.configuration import Section, shown
-from inngest_testkit.sdk.options import FLOW_CONTROL, check_options
+from inngest_testkit.functions.options import check_options
+from inngest_testkit.functions.problems import Problem
 
-__all__ = ["LONGEST_NAME", "MOST_TRIGGERS", "flow_control_of", "read_functions"]
+__all__ = ["LONGEST_NAME", "MOST_TRIGGERS", "read_functions"]
 
 MOST_TRIGGERS = 10
 #: Bytes of UTF-8 that the name of a trigger's event, or a schedule, may have.
 LONGEST_NAME = 255
 
 _SCHEMES = ("http", "https", "ws", "wss")
-_SHORTEST_JITTER, _LONGEST_JITTER = timedelta(seconds=1), timedelta(minutes=5)
 # With a field of either, a trigger is one of that kind, whatever the field holds.
 _EVENT_FIELDS = ("event", "expression")
 _CRON_FIELDS = ("cron", "jitter")
@@ -39,24 +39,20 @@ def read_functions(app_id: str, configs: Sequence[Mapping[str, Any]]) -> tuple[A
 
     Raises `InvalidFunctionsError` with every problem of every function, in the order of the configuration.
     """
-    problems: list[str] = []
+    problems: list[Problem] = []
     if not app_id:
-        problems.append("App ID required; give the app an id, such as 'shop'")
+        problems.append(Problem((), "App ID required; give the app an id, such as 'shop'"))
     functions: dict[str, AppFunction] = {}
     for place, config in zip(_places(configs), configs, strict=True):
         if isinstance(config, Mapping):
             function = _read_function(app_id, Section(place, config, problems))
             functions[function.id] = function
         else:
-            problems.append(f"{place}: expected an object, found {shown(config)}; write the function's configuration")
+            message = f"expected an object, found {shown(config)}; write the function's configuration"
+            problems.append(Problem((), message, place))
     if problems:
-        raise InvalidFunctionsError(problems)
+        raise InvalidFunctionsError([str(problem) for problem in problems])
     return tuple(functions.values())
-
-
-def flow_control_of(function: AppFunction) -> tuple[str, ...]:
-    """Give the names of the flow-control options that a function uses, sorted."""
-    return tuple(option for option in FLOW_CONTROL if function.config.get(option) not in (None, "", [], (), {}))
 
 
 def _places(configs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -95,12 +91,17 @@ def _read_triggers(function: Section) -> tuple[Trigger, ...]:
             f"This function exceeds the max number of triggers: {MOST_TRIGGERS}; "
             f"found {len(sections)}, split the function or remove some",
         )
+    triggers: list[Trigger] = []
     first: dict[Trigger, Section] = {}
     for section in sections:
         trigger = _read_trigger(section)
-        if trigger is not None and (other := first.setdefault(trigger, section)) is not section:
+        if trigger is None:
+            continue
+        triggers.append(trigger)
+        # Two of one schedule are alike, however late their runs may be.
+        if (other := first.setdefault(replace(trigger, jitter=None), section)) is not section:
             _repeated(trigger, section, other)
-    return tuple(first)
+    return tuple(triggers)
 
 
 def _repeated(trigger: Trigger, section: Section, other: Section) -> None:
@@ -144,7 +145,7 @@ def _read_event(section: Section) -> Trigger | None:
 
 
 def _read_cron(section: Section) -> Trigger | None:
-    _check_jitter(section)
+    jitter = _read_jitter(section)
     missing = "'' isn't a valid cron schedule; write five fields (minute hour day month weekday), such as '0 9 * * *'"
     cron = section.text("cron", missing=missing)
     if cron is None:
@@ -155,17 +156,15 @@ def _read_cron(section: Section) -> Trigger | None:
         Schedule.parse(cron)
     except CronError as error:
         section.problem("cron", str(error))
-    return Trigger(cron=cron)
+    return Trigger(cron=cron, jitter=jitter)
 
 
-def _check_jitter(section: Section) -> None:
-    """Check by how much a schedule may be late. Not recorded: the server's own rule."""
+def _read_jitter(section: Section) -> str | None:
+    """Read by how much the runs of a schedule may be late. Not recorded: the server's own rule."""
     text = section.text("jitter")
-    if text is None or not text.strip():
-        return
-    jitter = section.duration("jitter", words=f"{text!r} isn't a valid jitter duration")
-    if jitter and not _SHORTEST_JITTER <= jitter <= _LONGEST_JITTER:
-        section.problem("jitter", f"cron jitter must be at least 1s and at most 5m; found {text!r}, write '0' for none")
+    if text is not None and (problem := jitter_problem(text)):
+        section.problem("jitter", problem)
+    return text
 
 
 def _is_too_long(text: str) -> bool:
@@ -184,19 +183,21 @@ def _read_steps(function: Section) -> int | None:
     retries = None
     for name, content in contents.items():
         place = f"{function.place}, step {shown(name)}"
+        known = content if isinstance(content, Mapping) else {}
+        step = Section(place, known, function.problems, path=("steps", name))
         if content is None or isinstance(content, Mapping):
-            step = Section(place, content or {}, function.problems)
             _check_step(function, step)
             retries = _read_retries(function, step)
         else:
-            function.problems.append(f"{place}: expected an object, found {shown(content)}; write {{...}}")
+            step.problem("", f"expected an object, found {shown(content)}; write {{...}}")
     return retries
 
 
 def _check_step(function: Section, step: Section) -> None:
     step.text("id")
     step.text("name", missing="All steps must have a name; write one, such as 'step'")
-    runtime = step.inner("runtime") or Section(f"{step.place}, runtime", {}, step.problems, ".")
+    place = f"{step.place}, runtime"
+    runtime = step.inner("runtime") or Section(place, {}, step.problems, ".", (*step.path, "runtime"))
     if not isinstance(url := runtime.content.get("url"), str):
         name = function.content.get("name")
         found = "" if url is None else f"found {shown(url)}, "

@@ -6,6 +6,8 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 from inngest_testkit import Event, FakeClock, HistoryKind
+from inngest_testkit.expressions import SDK, compile_expression
+from inngest_testkit.functions.flow_control import ConcurrencyLimit, FlowControl
 from inngest_testkit.runs import Journal
 from inngest_testkit.runs.model import HistoryEntry
 from inngest_testkit.testing.traffic.observing import Observer
@@ -16,15 +18,11 @@ SECOND = 1_000_000
 
 
 def flow(*concurrency, throttle=None):
-    return SimpleNamespace(concurrency=concurrency, throttle=throttle)
+    return FlowControl(concurrency=concurrency, throttle=throttle)
 
 
-def concurrency(limit, key=None, scope="fn", run=False):
-    return SimpleNamespace(limit=limit, key=key, scope=scope, run=run)
-
-
-def throttle(limit, period, burst=0, key=None):
-    return SimpleNamespace(limit=limit, period=period, burst=burst, key=key)
+def concurrency(limit, key=None, **options):
+    return ConcurrencyLimit(limit=limit, key=key and compile_expression(key, SDK), **options)
 
 
 class Story:

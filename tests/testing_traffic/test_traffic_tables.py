@@ -9,16 +9,17 @@ import pytest
 
 from inngest_testkit import HistoryKind
 from inngest_testkit.errors import MissingExtraError
+from inngest_testkit.functions.flow_control import Throttle
 from inngest_testkit.testing import traffic
 from inngest_testkit.testing.traffic import progress
 from inngest_testkit.testing.traffic.report import Report
 from inngest_testkit.testing.traffic.tables import short
 
-from .histories import Story, concurrency, flow, throttle
+from .histories import Story, concurrency, flow
 from .loads import GO, engine_of
 
-#: Run r waits from 0 to 30 and executes to 50, run s waits from 50 to 100: the backlog is 1 in 80 of 100 seconds. Two
-#: runs wait 30 and 50 seconds. Of the 200 seconds that ann may use, she uses 20; of 5 + 5 * 100 / 60 starts, there is 1.
+#: Run r waits from 0 to 30 and executes to 50, run s waits from 50 to 100: the backlog is 1 in 80 of 100 seconds, and two
+#: runs wait 30 and 50. Of the 200 seconds that ann may use, she uses 20; of 5 + 5 * 100 / 60 starts, there is 1.
 TABLE = """\
 1m40s from 2024-01-01 00:00:00, seed 7: 14 events came, 0 were sent by runs
 drained in 1d6h
@@ -36,9 +37,9 @@ import    backlog    0.80    1       1
 import    held       0.30    1       0
 import    executing  0.20    1       0
 
-function  limit                              used  keys  busiest  busiest key
-import    concurrency 2 by event.data.user  10.0%     1    10.0%  ann
-import    throttle 5 per 1m                  7.5%
+function  limit                               used  keys  busiest  busiest key
+import    concurrency 2 per event.data.user  10.0%     1    10.0%  ann
+import    throttle 5 per 1m                   7.5%
 
 function  dropped by  events  key
 import    rate_limit       1  customer-0
@@ -58,7 +59,11 @@ import    …                2  2 further keys
 def test_a_report_reads_as_aligned_tables():
     story = Story(
         late_after=10,
-        **{"import": flow(concurrency(2, key="event.data.user"), throttle=throttle(5, timedelta(minutes=1)))},
+        **{
+            "import": flow(
+                concurrency(2, key="event.data.user"), throttle=Throttle(limit=5, period=timedelta(minutes=1))
+            )
+        },
     )
     story.created("r", user="ann").held("r", rule="throttle").at(30).started("r").begins("r", "a")
     story.at(50).ends("r", "a").over("r").created("s", user="bob")

@@ -5,26 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from inngest_testkit.durations import format_duration
-from inngest_testkit.errors import ExpressionError
-from inngest_testkit.expressions import SDK, compile_expression
+from inngest_testkit.flow.keys import key_text
+from inngest_testkit.flow.throttle import pace_of
+from inngest_testkit.functions.flow_control import ConcurrencyLimit, Throttle
 from inngest_testkit.testing.traffic.gauges import Gauge
 from inngest_testkit.testing.traffic.rates import MICROSECOND
-from inngest_testkit.values import JsonValue, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from inngest_testkit.functions.app import Plan
+    from inngest_testkit.values import JsonValue
 
 __all__ = ["KEYS_KEPT", "LimitUse", "Usage", "usages_of"]
 
 #: Keys of a limit that are told apart. When there are more, those that are idle and were used least are forgotten.
 KEYS_KEPT = 10_000
-
-#: The key of a limit that has none.
-_ALL = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,25 +52,25 @@ class LimitUse:
 
 
 class Usage:
-    """Counts how far one limit is used. `counts` says what of a run counts: its `steps`, the `run` or its `start`."""
+    """Counts how far one limit is used, by key; limits of one scope that is wider than a function share `gauges`.
 
-    def __init__(self, rule: Any, kind: str, length: int) -> None:  # noqa: ANN401 - a rule of the flow control
+    `counts` says what of a run counts: each `step`, the `run`, or its `start`.
+    """
+
+    def __init__(
+        self,
+        rule: ConcurrencyLimit | Throttle,
+        length: int,
+        gauges: dict[str, Gauge] | None = None,
+    ) -> None:
         self._rule, self._length = rule, length
-        self.kind, self.shared = kind, getattr(rule, "scope", "fn") != "fn"
-        self.counts = "start" if kind == "throttle" else "run" if getattr(rule, "run", False) else "step"
-        self._key = getattr(rule, "key", None)
-        self._gauges: dict[str, Gauge] = {}
+        self.counts = "start" if isinstance(rule, Throttle) else "run" if rule.run else "step"
+        self._gauges = {} if gauges is None else gauges
 
-    def key_of(self, variables: Callable[[], Mapping[str, object]], now: Callable[[], datetime]) -> str:
+    def key_of(self, variables: Callable[[], Mapping[str, Any]], now: Callable[[], datetime]) -> str:
         """Return the key that a run falls under."""
-        if self._key is None:
-            return _ALL
-        try:
-            key = compile_expression(self._key, SDK) if isinstance(self._key, str) else self._key
-            value = key.evaluate(variables(), now)
-        except ExpressionError:
-            return "(no value)"
-        return value if isinstance(value, str) else _text(value)
+        key = self._rule.key
+        return "" if key is None else key_text(key, variables(), now)
 
     def change(self, key: str, by: int, now: int) -> None:
         """Count work that begins or ends; of a throttle, a start."""
@@ -82,7 +79,7 @@ class Usage:
             if len(self._gauges) >= 2 * KEYS_KEPT:
                 self._forget()
             gauge = self._gauges[key] = Gauge(self._length)
-        if self.kind == "throttle":
+        if self.counts == "start":
             gauge.area += by
         else:
             gauge.change(by, now)
@@ -98,14 +95,14 @@ class Usage:
 
     def figures(self) -> LimitUse:
         """Return what was counted up to the end."""
-        most = self._most()
+        rule, most = self._rule, self._most()
         used = {key: self._area(gauge) / most for key, gauge in self._gauges.items()}
-        busiest = max(used, key=used.__getitem__, default=_ALL)
+        busiest = max(used, key=used.__getitem__, default="")
         return LimitUse(
-            rule=self.kind,
-            text=self._text(),
-            limit=self._rule.limit,
-            key=getattr(self._key, "text", self._key),
+            rule="throttle" if isinstance(rule, Throttle) else "concurrency",
+            text=str(rule),
+            limit=rule.limit,
+            key=None if rule.key is None else rule.key.text,
             keys=len(used),
             mean=sum(used.values()) / max(1, len(used)),
             busiest=used.get(busiest, 0.0),
@@ -113,43 +110,25 @@ class Usage:
         )
 
     def _area(self, gauge: Gauge) -> int:
-        return gauge.area if self.kind == "throttle" else gauge.finish()
+        return gauge.area if self.counts == "start" else gauge.finish()
 
     def _most(self) -> float:
         """What one key may use in all."""
         rule = self._rule
-        if self.kind == "throttle":
-            # Source: recordings/sdk README, "Throttle": limit + burst at once, then one every period / limit.
-            return float(rule.limit + rule.burst + rule.limit * self._length / (rule.period // MICROSECOND))
+        if isinstance(rule, Throttle):
+            pace = pace_of(rule)
+            return pace.at_once + pace.limit * self._length / (pace.period // MICROSECOND)
         return float(rule.limit * self._length)
 
-    def _text(self) -> str:
-        rule = self._rule
-        per = f" per {format_duration(rule.period)}" if self.kind == "throttle" else ""
-        runs = " runs" if self.counts == "run" else ""
-        by = "" if self._key is None else f" by {getattr(self._key, 'text', self._key)}"
-        return f"{self.kind} {rule.limit}{runs}{per}{by}"
 
-
-def usages_of(plan: Plan, length: int, shared: dict[object, Usage]) -> tuple[Usage, ...]:
+def usages_of(plan: Plan, length: int, shared: dict[tuple[str, bool], dict[str, Gauge]]) -> tuple[Usage, ...]:
     """Return what counts the limits of a function; those of the environment or the account are of all functions."""
-    flow = getattr(plan, "flow", None)
-    if flow is None:
+    if plan.flow is None:
         return ()
     found = []
-    for limit in flow.concurrency:
-        usage = Usage(limit, "concurrency", length)
-        if usage.shared:
-            key = getattr(limit.key, "text", limit.key)
-            usage = shared.setdefault((limit.scope, limit.limit, key, limit.run), usage)
-        found.append(usage)
-    if flow.throttle is not None:
-        found.append(Usage(flow.throttle, "throttle", length))
+    for limit in plan.flow.concurrency:
+        gauges = None if limit.scope == "fn" else shared.setdefault((limit.scope, limit.run), {})
+        found.append(Usage(limit, length, gauges))
+    if plan.flow.throttle is not None:
+        found.append(Usage(plan.flow.throttle, length))
     return tuple(found)
-
-
-def _text(value: object) -> str:
-    try:
-        return encode(value).raw.decode()
-    except TypeError:
-        return "(no value)"

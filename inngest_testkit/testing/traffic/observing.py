@@ -10,7 +10,7 @@ from inngest_testkit.events import SCHEDULED_TIMER
 from inngest_testkit.functions.app import AppPlan
 from inngest_testkit.runs.model import HistoryEntry, HistoryKind
 from inngest_testkit.testing.traffic.counting import FunctionCount
-from inngest_testkit.testing.traffic.limits import Usage, usages_of
+from inngest_testkit.testing.traffic.limits import usages_of
 from inngest_testkit.testing.traffic.rates import MICROSECOND
 from inngest_testkit.testing.traffic.report import Functions
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from inngest_testkit.engine.core import Core
     from inngest_testkit.functions.app import Plan
+    from inngest_testkit.testing.traffic.gauges import Gauge
 
 __all__ = ["Observer"]
 
@@ -48,7 +49,7 @@ class Observer:
     def __init__(self, core: Core, begin: datetime, length: int, width: int, late_after: timedelta | None) -> None:
         self._core, self._begin, self._length = core, begin, length
         late = None if late_after is None else late_after // MICROSECOND
-        shared: dict[object, Usage] = {}
+        shared: dict[tuple[str, bool], dict[str, Gauge]] = {}
         self._functions = {
             plan.function.id: FunctionCount(plan.function.id, length, width, late, usages_of(plan, length, shared))
             for plan in core.plans.values()
