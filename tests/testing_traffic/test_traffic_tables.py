@@ -18,8 +18,8 @@ from inngest_testkit.testing.traffic.tables import short
 from .histories import Story, concurrency, flow
 from .loads import GO, engine_of
 
-#: Run r waits from 0 to 30 and executes to 50, run s waits from 50 to 100: the backlog is 1 in 80 of 100 seconds, and two
-#: runs wait 30 and 50. Of the 200 seconds that ann may use, she uses 20; of 5 + 5 * 100 / 60 starts, there is 1.
+#: Run r waits from 0 to 30 and executes to 50, run s waits from 50 to 100: the backlog is 1 in 80 of 100 seconds, and
+#: the runs wait 30 and 50. Of the 200 seconds that ann may use, she uses 20; of 5 + 5 * 100 / 60 starts, there is 1.
 TABLE = """\
 1m40s from 2024-01-01 00:00:00, seed 7: 14 events came, 0 were sent by runs
 drained in 1d6h
