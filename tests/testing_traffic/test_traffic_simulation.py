@@ -36,7 +36,7 @@ def test_figures_of_a_small_scenario_counted_by_hand():
     found = report.functions["import"]
     assert (report.events, report.sent, report.started_at, report.until) == (3, 0, BEGIN, BEGIN + 4 * MINUTE)
     assert (found.events, found.runs, found.begun, found.completed, found.open) == (3, 3, 3, 2, 1)
-    assert (found.failed, found.cancelled, found.late, found.dropped) == (0, 0, 0, ())
+    assert (found.failed, found.cancelled, found.late, found.dropped) == (0, 0, None, ())
     # One step of each run is under way at any time: 1 in the first minute, 2 in the second, 3 in the third, 2 in the
     # fourth; the maximum passes at the moments at which one step ends and the next begins.
     assert found.executing.means == (1, 2, 3, 2)

@@ -116,7 +116,7 @@ class FunctionCount:
             failed=failed,
             cancelled=cancelled,
             open=self._runs - completed - failed - cancelled,
-            late=self._late_runs,
+            late=None if self._late is None else self._late_runs,
             dropped=tuple(Dropped(rule, key, count) for (rule, key), count in dropped),
             backlog=backlog,
             held=held,

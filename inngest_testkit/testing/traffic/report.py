@@ -37,7 +37,7 @@ class FunctionFigures:
 
     Counts: `events` that the function was to handle, those `dropped` by a rule among them; `runs` created, those that
     have `begun`, and those that are `completed`, `failed`, `cancelled` or still `open`; `late` ones waited longer than
-    the simulation's `late_after`.
+    the simulation's `late_after`; None when it had none.
 
     Over the simulated time, without what was drained afterwards: `backlog` (runs that have not begun), `held` (items
     of runs that a rule keeps waiting), `executing` (steps under way), `throughput` (runs completed) and `limits`.
@@ -55,7 +55,7 @@ class FunctionFigures:
     failed: int
     cancelled: int
     open: int
-    late: int
+    late: int | None
     dropped: tuple[Dropped, ...]
     backlog: Series
     held: Series

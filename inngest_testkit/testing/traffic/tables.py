@@ -26,7 +26,7 @@ _KEY_SHOWN = 40
 def render(report: Report) -> str:
     """Return the report as text."""
     figures = list(report.functions.values())
-    blocks = [_heading(report), _table(_RUNS, [_runs(each, report.late_after) for each in figures])]
+    blocks = [_heading(report), _table(_RUNS, [_runs(each) for each in figures])]
     blocks.append(_table(_SPANS, [line for each in figures for line in _spans(each)]))
     blocks.append(_table(_LOAD, [line for each in figures for line in _load(each)]))
     blocks.append(_table(_LIMITS, [line for each in figures for line in _limits(each)]))
@@ -52,9 +52,9 @@ _ENDS = ("completed", "failed", "cancelled", "open")
 _RUNS = ("function", "events", "dropped", "runs", "begun", *_ENDS, "late", "throughput")
 
 
-def _runs(each: FunctionFigures, late_after: timedelta | None) -> list[str]:
+def _runs(each: FunctionFigures) -> list[str]:
     counts = (each.events, each.dropped_count, each.runs, each.begun, each.completed, each.failed, each.cancelled)
-    late = "" if late_after is None else _count(each.late)
+    late = "" if each.late is None else _count(each.late)
     return [each.function_id, *map(_count, (*counts, each.open)), late, str(each.throughput)]
 
 
