@@ -50,6 +50,8 @@ class Admission:
             paced=paced_key(rules.throttle, run.function_id, run.keys[-1]) if rules.throttle and starts else None,
             function_id=run.function_id,
             step=step,
+            # Of runs that were created at one moment, the older goes first with all its steps.
+            tie=item.run_id,
         )
         if not ticket.slots and ticket.paced is None:
             return True
