@@ -7,6 +7,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from inngest_testkit.errors import EventError, NotJsonError
+from inngest_testkit.records import quick
 from inngest_testkit.values import WRAPPED, Json, JsonValue, decode, encode
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class SdkEvent(Protocol):
     data: Any
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Event:
     """One event.

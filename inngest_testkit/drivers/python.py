@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PARAMETERS",
     "PythonDriver",
+    "answer",
     "call_step",
     "check_callable",
     "failure",
@@ -80,6 +82,15 @@ async def call_step(run: StepCode, wanted: tuple[str, ...], request: StepRequest
     finally:
         outbox.close()
     return StepResponse(output=output, events=tuple(outbox.events))
+
+
+def answer(result: object, *, takes: timedelta | None = None) -> StepResponse:
+    """Return the response of a step that returns this, when there is no code to call."""
+    try:
+        return StepResponse(NULL if result is None else encode(result, root="output"), takes=takes)
+    except Exception as error:  # noqa: BLE001 - as in `call_step`
+        response = failure(error)
+        return response if takes is None else replace(response, takes=takes)
 
 
 def is_cancelled_from_outside() -> bool:

@@ -38,9 +38,9 @@ class Drivers:
     async def execute(self, request: StepRequest) -> StepResponse:
         """Run one attempt of a step, or its mock."""
         mock = self.mocks.find(request.function_id, request.step_id)
-        if mock is not None:
-            return await mock.execute(request, lambda: self._execute(request), self.mocks.bridge)
-        return await self._execute(request)
+        if mock is None:
+            return await self._execute(request)
+        return await mock.execute(request, lambda: self._execute(request), self.mocks.bridge)
 
     async def _execute(self, request: StepRequest) -> StepResponse:
         runtime = request.runtime

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from inngest_testkit.records import quick
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from datetime import datetime
@@ -23,6 +25,7 @@ MESSAGE_LEASE = timedelta(seconds=4)
 PUBLISHED_ONCE = timedelta(minutes=5)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Message:
     """One event in the stream, since `received_at`. `id` names its arrival; `deliveries` counts from 1."""

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from inngest_testkit.records import quick
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -52,6 +54,7 @@ class Call:
     operation: Json | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class QueueItem:
     """One piece of work. `id` is derived from what it does, so that the same work is never queued twice.
@@ -83,6 +86,7 @@ class QueueItem:
         return f"<QueueItem {' '.join(part for part in (self.kind.value, what, of, attempt) if part)}>"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PendingItem:
     """An item with the moment at which it is due."""
@@ -94,6 +98,7 @@ class PendingItem:
         return f"<{self.at:%Y-%m-%d %H:%M:%S} {self.item!r}>"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Lease:
     """An item that one worker has until `until`.

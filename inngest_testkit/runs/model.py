@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from inngest_testkit.records import quick
 from inngest_testkit.runs.entries import Finding
 from inngest_testkit.values import Json, JsonValue
 
@@ -145,6 +146,7 @@ def _place(error: BaseException) -> str:
 _PACKAGES = {"inngest_testkit", "site-packages", "asyncio"}
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """One transition: when (virtual time), what, of which run, step and attempt, and its particulars.

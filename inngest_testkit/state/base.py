@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from inngest_testkit.records import quick
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -24,6 +26,7 @@ __all__ = ["PAUSE_LEASE", "NewRun", "Pause", "PauseKind", "RunState", "StateStor
 PAUSE_LEASE = timedelta(seconds=5)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class NewRun:
     """What a run is created with. `key` is the idempotency key, `cause` the delivery of the event that asks for it."""
@@ -40,6 +43,7 @@ class NewRun:
     app_id: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class RunState:
     """A run as it was when it was loaded; later writes do not show in it.
