@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import TypeAlias
@@ -30,7 +29,9 @@ WRAPPED = DEEPEST + 10
 _EXACT = 2**53
 _TOO_DEEP = "it is nested too deeply"
 _REFUSALS = (TypeError, ValueError, RecursionError, PydanticSerializationError)
-_LONG_NUMBER = re.compile(rb"\d{16}")
+#: Digits as zeros and the rest as blanks, and what a number looks like then that may be too long to be exact.
+_DIGITS = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
+_LONG_NUMBER = b"0" * 16
 
 
 class Json:
@@ -77,13 +78,13 @@ def encode(value: object, *, root: str = "value", deepest: int = DEEPEST, exact:
     except _REFUSALS:
         path, reason = _culprit(value, root)
         raise NotJsonError(path, reason) from None
-    if not exact and (_LONG_NUMBER.search(raw) or b"-0.0" in raw):
+    if not exact and (_LONG_NUMBER in raw.translate(_DIGITS) or b"-0.0" in raw):
         try:
             raw = _write(_as_doubles(from_json(raw))).encode()
         except (OverflowError, ValueError):
             raise NotJsonError(root, "it holds a number that is too large for 64 bits") from None
     # Each level has a bracket, so few brackets need no second look.
-    if raw.count(b"[") + raw.count(b"{") > deepest and _depth(value) > deepest:
+    if len(raw) > deepest and raw.count(b"[") + raw.count(b"{") > deepest and _depth(value) > deepest:
         raise NotJsonError(root, _TOO_DEEP)
     return Json(raw)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ class MemoryEventStream:
         self._waiting: deque[Message] = deque()
         self._unsettled: dict[str, tuple[Message, datetime | None]] = {}
         #: When each id was published, oldest first.
-        self._ids: dict[str, datetime] = {}
+        self._ids: OrderedDict[str, datetime] = OrderedDict()
         self._arrived: anyio.Event | None = None
 
     async def publish(self, message_id: str, event: Event, now: datetime) -> bool:
@@ -42,11 +42,12 @@ class MemoryEventStream:
         return True
 
     def _forget_ids(self, before: datetime) -> None:
-        while self._ids:
-            oldest = next(iter(self._ids))
-            if self._ids[oldest] > before:
+        ids = self._ids
+        while ids:
+            oldest = next(iter(ids))
+            if ids[oldest] > before:
                 return
-            del self._ids[oldest]
+            del ids[oldest]
 
     def _wake(self) -> None:
         if self._arrived is not None:
@@ -56,6 +57,8 @@ class MemoryEventStream:
         """See `EventStream.receive`."""
         if self._unsettled:
             self._return_lost(now)
+        if not self._waiting:
+            return ()
         messages: list[Message] = []
         while self._waiting and len(messages) < limit:
             messages.append(self._take(now + MESSAGE_LEASE))

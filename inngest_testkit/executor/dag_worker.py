@@ -6,7 +6,7 @@ Source: recordings/dag README, "Runs and edges", "Failure and retry". Everything
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.clock import later
 from inngest_testkit.drivers.base import StepRequest, StepResponse
@@ -14,12 +14,13 @@ from inngest_testkit.errors import NotFoundError
 from inngest_testkit.executor.dag import DagWalker, EdgeError
 from inngest_testkit.executor.retries import MAX_ATTEMPTS
 from inngest_testkit.functions.model import TRIGGER
+from inngest_testkit.lifecycle.edges import finish_item
 from inngest_testkit.queue.base import ItemKind
 from inngest_testkit.runs.model import ErrorInfo, HistoryKind
 from inngest_testkit.values import NULL
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
     from inngest_testkit.clock import Clock
     from inngest_testkit.data_store.base import DataStore
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
     from inngest_testkit.values import Json
 
 __all__ = ["DagWorker"]
+
+
+#: Taken out of their enumerations once, which is slow.
+_EDGE = ItemKind.EDGE
+_STARTED, _TAKES, _COMPLETED = HistoryKind.STEP_STARTED, HistoryKind.STEP_TAKES, HistoryKind.STEP_COMPLETED
 
 
 class DagWorker:
@@ -62,7 +68,7 @@ class DagWorker:
         try:
             if once and item.step != TRIGGER and await self._again(item, state, plan):
                 return
-            if item.kind is ItemKind.EDGE:
+            if item.kind is _EDGE:
                 await self._visit(item, state, plan, once=once)
             elif item.step in state.outputs:
                 # An attempt that was thought lost has succeeded in the meantime.
@@ -101,9 +107,7 @@ class DagWorker:
             return True
         if item.step in state.failed:
             data = {"error": state.errors[item.step]}
-            await self._recorder.run(
-                HistoryKind.STEP_FAILED, item.run_id, item.step, item.attempt, data=data, once=True
-            )
+            await self._record(item, HistoryKind.STEP_FAILED, data, once=True)
             await self._lifecycle.finalise(item.run_id, item.token, once=True)
             return True
         return False
@@ -112,14 +116,17 @@ class DagWorker:
         await self._walker.expand(plan, item.run_id, item.step, item.edge, once=once, visited=visited)
         await self._lifecycle.finalise(item.run_id, item.token, once=once)
 
+    def _record(
+        self, item: QueueItem, kind: HistoryKind, data: Mapping[str, Any], *, once: bool
+    ) -> Coroutine[Any, Any, None]:
+        return self._recorder.run(kind, item.run_id, item.step, item.attempt, data, once=once)
+
     async def _record_visit(self, item: QueueItem, *, once: bool) -> None:
         data = {"edge": item.edge}
         await self._recorder.run(HistoryKind.STEP_VISITED_AGAIN, item.run_id, item.step, data=data, once=once)
 
     async def _attempt(self, item: QueueItem, state: RunState, plan: FunctionPlan, *, once: bool) -> None:
-        await self._recorder.run(
-            HistoryKind.STEP_STARTED, item.run_id, item.step, item.attempt, data={"edge": item.edge}, once=once
-        )
+        await self._record(item, _STARTED, {"edge": item.edge}, once=once)
         reference = plan.actions[item.step]
         try:
             action = await self._data.action(reference.dsn, reference.constraint)
@@ -143,16 +150,8 @@ class DagWorker:
         response = await self._drivers.execute(request)
         if response.takes:
             until = later(self._clock.now(), response.takes)
-            finish = replace(
-                item,
-                id=f"{item.run_id}/{item.step}@{item.attempt}/finish",
-                kind=ItemKind.FINISH,
-                result=response.to_json(),
-            )
-            await self._queue.enqueue(finish, until)
-            await self._recorder.run(
-                HistoryKind.STEP_TAKES, item.run_id, item.step, item.attempt, data={"until": until}, once=once
-            )
+            await self._queue.enqueue(finish_item(item, response.to_json()), until)
+            await self._record(item, _TAKES, {"until": until}, once=once)
         else:
             await self._finish(item, response, plan, once=once)
 
@@ -169,9 +168,7 @@ class DagWorker:
         await self._completed(item, output, plan, once=once)
 
     async def _completed(self, item: QueueItem, output: Json, plan: FunctionPlan, *, once: bool) -> None:
-        await self._recorder.run(
-            HistoryKind.STEP_COMPLETED, item.run_id, item.step, item.attempt, data={"output": output}, once=once
-        )
+        await self._record(item, _COMPLETED, {"output": output}, once=once)
         await self._follow(item, plan, once=once)
 
     async def _failed(self, item: QueueItem, response: StepResponse, error: ErrorInfo, *, once: bool) -> None:
@@ -179,7 +176,7 @@ class DagWorker:
         await self._state.save_error(item.run_id, item.step, error, final=final)
         at = None if final else self._retries.of_step(self._clock.now(), item.attempt, response.retry_after)
         data: dict[str, object] = {"error": error} if at is None else {"error": error, "retry_at": at}
-        await self._recorder.run(HistoryKind.STEP_FAILED, item.run_id, item.step, item.attempt, data=data, once=once)
+        await self._record(item, HistoryKind.STEP_FAILED, data, once=once)
         if at is None:
             await self._lifecycle.finalise(item.run_id, item.token, once=once)
             return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from inngest_testkit.errors import IdentifierExistsError
 from inngest_testkit.functions.app import AppPlan
 from inngest_testkit.functions.model import TRIGGER
-from inngest_testkit.lifecycle.announce import end_events
+from inngest_testkit.lifecycle.announce import end_events, tells_of_end
 from inngest_testkit.lifecycle.edges import edge_item
 from inngest_testkit.lifecycle.steps import call_item, discovery_token
 from inngest_testkit.queue.base import Call
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from inngest_testkit.lifecycle.recorder import Recorder
     from inngest_testkit.queue.base import Queue, QueueItem
     from inngest_testkit.runs.journal import Journal
-    from inngest_testkit.state.base import StateStore
+    from inngest_testkit.state.base import RunState, StateStore
     from inngest_testkit.values import Json
 
 __all__ = ["RunLifecycle"]
@@ -121,8 +121,8 @@ class RunLifecycle:
         if state.failed:
             await self.fail(run_id, state.errors[state.failed[0]], once=once)
         else:
-            output = next(reversed(list(state.outputs.values())), NULL)
-            await self._end(run_id, RunStatus.COMPLETED, EMPTY, {"result": output.value}, once=once)
+            outcome = {"result": _last_output(state).value} if tells_of_end(state.run) else {}
+            await self._end(run_id, RunStatus.COMPLETED, EMPTY, outcome, once=once, run=state.run)
 
     async def fail(
         self,
@@ -146,16 +146,28 @@ class RunLifecycle:
         return True
 
     async def _end(
-        self, run_id: str, status: RunStatus, data: Mapping[str, Any], outcome: Mapping[str, Any], *, once: bool
+        self,
+        run_id: str,
+        status: RunStatus,
+        data: Mapping[str, Any],
+        outcome: Mapping[str, Any],
+        *,
+        once: bool,
+        run: NewRun | None = None,
     ) -> None:
         await self._recorder.run(_KINDS[status], run_id, data=data, once=once)
         self.on_end(run_id)
-        run = (await self._state.load(run_id)).run
+        if run is None:
+            run = (await self._state.load(run_id)).run
         for name, event in end_events(run, status, outcome, self._ids, self._clock.now()):
             await self.publish(f"{run_id}/{name}", event)
         await self._state.end(run_id, status)
         # Last: what is left in the queue of a run that is over is not worked.
         await self._queue.discard(run_id=run_id)
+
+
+def _last_output(state: RunState) -> Json:
+    return next(reversed(list(state.outputs.values())), NULL)
 
 
 def _first_item(version: FunctionVersion, run_id: str) -> QueueItem:

@@ -52,14 +52,18 @@ class MemoryQueue:
 
     async def enqueue(self, item: QueueItem, at: datetime, *, priority: int = 0) -> bool:
         """See `Queue.enqueue`."""
-        if item.id in self._entries:
+        item_id, run_id = item.id, item.run_id
+        if item_id in self._entries:
             return False
         self._sequence += 1
-        entry = _Entry(item, at, priority, self._sequence)
-        self._entries[item.id] = entry
-        if item.run_id:
-            self._by_run.setdefault(item.run_id, {})[item.id] = None
-        heapq.heappush(self._heap, entry.order)
+        entry = self._entries[item_id] = _Entry(item, at, priority, self._sequence)
+        if run_id:
+            of_run = self._by_run.get(run_id)
+            if of_run is None:
+                self._by_run[run_id] = {item_id: None}
+            else:
+                of_run[item_id] = None
+        heapq.heappush(self._heap, (at, priority, self._sequence, entry))
         return True
 
     async def lease(self, now: datetime, limit: int = 1, *, only: str | None = None) -> Sequence[Lease]:
@@ -160,6 +164,8 @@ class MemoryQueue:
         heap = self._heap
         while heap and heap[0][3].gone:
             heapq.heappop(heap)
+        if not self._leased:
+            return heap[0][0] if heap else None
         moments = [e.lease_until for e in self._leased.values() if e.lease_until is not None]
         if heap:
             moments.append(heap[0][0])

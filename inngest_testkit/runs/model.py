@@ -43,7 +43,10 @@ class RunStatus(StrEnum):
     @property
     def is_over(self) -> bool:
         """Whether nothing more can happen to the run."""
-        return self not in (RunStatus.QUEUED, RunStatus.RUNNING)
+        return self in _OVER
+
+
+_OVER = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
 
 
 class StepStatus(StrEnum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
+from itertools import islice
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from inngest_testkit.errors import (
@@ -28,29 +29,54 @@ __all__ = ["MemoryStateStore"]
 T = TypeVar("T")
 
 
+class _Growing(dict[str, T], Generic[T]):
+    """A dict that only grows, and knows the place of each key."""
+
+    __slots__ = ("places",)
+
+    def __init__(self) -> None:
+        self.places: dict[str, int] = {}
+
+    def add(self, key: str, value: T) -> None:
+        """Add an entry whose key is not there."""
+        self.places[key] = len(self)
+        self[key] = value
+
+    def snapshot(self) -> Mapping[str, T]:
+        """Return the entries as they are now, at a cost that does not grow with them."""
+        return dict(self) if len(self) <= _FEW else _Snapshot(self, len(self))
+
+
+#: Entries that are copied as fast as they are looked at through a snapshot.
+_FEW = 8
+
+
 class _Snapshot(Mapping[str, T], Generic[T]):
     """The first `length` entries of a dict that only grows: a copy that costs nothing."""
 
     __slots__ = ("_entries", "_length")
 
-    def __init__(self, entries: dict[str, tuple[int, T]], length: int) -> None:
+    def __init__(self, entries: _Growing[T], length: int) -> None:
         self._entries, self._length = entries, length
 
     def __getitem__(self, key: str) -> T:
-        index, value = self._entries[key]
-        if index >= self._length:
+        if self._entries.places[key] >= self._length:
             raise KeyError(key)
-        return value
+        return self._entries[key]
 
     def __contains__(self, key: object) -> bool:
-        found = self._entries.get(key)  # type: ignore[call-overload]
-        return found is not None and found[0] < self._length
+        place = self._entries.places.get(key)  # type: ignore[call-overload]
+        return place is not None and place < self._length
 
     def __iter__(self) -> Iterator[str]:
-        return (key for key, (index, _) in self._entries.items() if index < self._length)
+        return islice(self._entries, self._length)
 
     def __len__(self) -> int:
         return self._length
+
+
+#: The only status here of a run that is not over; taken out of its enumeration once, which is slow.
+_RUNNING = RunStatus.RUNNING
 
 
 @dataclass(slots=True)
@@ -58,8 +84,8 @@ class _Record:
     """One run as the store keeps it."""
 
     run: NewRun
-    status: RunStatus = RunStatus.RUNNING
-    outputs: dict[str, tuple[int, Json]] = field(default_factory=dict)
+    status: RunStatus = _RUNNING
+    outputs: _Growing[Json] = field(default_factory=_Growing)
     errors: Mapping[str, ErrorInfo] = field(default_factory=dict)
     failed: tuple[str, ...] = ()
     size: int = 0
@@ -76,7 +102,7 @@ class _Record:
             self.run,
             self.status,
             self.pending,
-            _Snapshot(self.outputs, len(self.outputs)),
+            self.outputs.snapshot(),
             self.errors,
             self.failed,
             self.size,
@@ -137,24 +163,25 @@ class _Fields(Mapping[str, object]):
         return len(self._event.to_dict())
 
 
+class _Runs(dict[str, _Record]):
+    """The runs by id; looking up one that is not there raises `NotFoundError`."""
+
+    def __missing__(self, run_id: str) -> _Record:
+        raise NotFoundError("run", run_id)
+
+
 class MemoryStateStore:
     """Keeps runs in dicts. Loading a run costs the same however many steps it has."""
 
     never_suspends = True
 
     def __init__(self) -> None:
-        self._runs: dict[str, _Record] = {}
+        self._runs = _Runs()
         self._keys: dict[str, str] = {}
         self._pauses: dict[str, Pause] = {}
         self._leases: dict[str, tuple[str, datetime]] = {}
         self._waiting: dict[str, _Waiting] = {}
         self._sequence = 0
-
-    def _record(self, run_id: str) -> _Record:
-        record = self._runs.get(run_id)
-        if record is None:
-            raise NotFoundError("run", run_id)
-        return record
 
     async def create(self, run: NewRun) -> RunState:
         """See `StateStore.create`."""
@@ -168,12 +195,12 @@ class MemoryStateStore:
 
     async def load(self, run_id: str) -> RunState:
         """See `StateStore.load`."""
-        return self._record(run_id).snapshot()
+        return self._runs[run_id].snapshot()
 
     async def schedule(self, run_id: str, token: str) -> bool:
         """See `StateStore.schedule`."""
-        record = self._record(run_id)
-        if token in record.tokens or record.status.is_over:
+        record = self._runs[run_id]
+        if token in record.tokens or record.status is not _RUNNING:
             return False
         record.tokens[token] = True
         record.pending += 1
@@ -181,18 +208,18 @@ class MemoryStateStore:
 
     async def is_scheduled(self, run_id: str, token: str) -> bool:
         """See `StateStore.is_scheduled`."""
-        return token in self._record(run_id).tokens
+        return token in self._runs[run_id].tokens
 
     async def claim(self, run_id: str, step: str, token: str) -> bool:
         """See `StateStore.claim`."""
-        return self._record(run_id).claims.setdefault(step, token) == token
+        return self._runs[run_id].claims.setdefault(step, token) == token
 
     async def save_output(self, run_id: str, step: str, output: Json) -> bool:
         """See `StateStore.save_output`."""
-        record = self._record(run_id)
+        record = self._runs[run_id]
         if step in record.outputs:
             return False
-        record.outputs[step] = (len(record.outputs), output)
+        record.outputs.add(step, output)
         record.size += len(output.raw)
         if step in record.errors:
             record.errors = {key: error for key, error in record.errors.items() if key != step}
@@ -200,11 +227,11 @@ class MemoryStateStore:
 
     async def save_request_version(self, run_id: str, version: int) -> None:
         """See `StateStore.save_request_version`."""
-        self._record(run_id).request_version = version
+        self._runs[run_id].request_version = version
 
     async def save_error(self, run_id: str, step: str, error: ErrorInfo, *, final: bool) -> None:
         """See `StateStore.save_error`."""
-        record = self._record(run_id)
+        record = self._runs[run_id]
         if step in record.outputs:
             return
         # A new mapping each time, so that snapshots keep theirs.
@@ -214,8 +241,8 @@ class MemoryStateStore:
 
     async def finalise(self, run_id: str, token: str) -> int:
         """See `StateStore.finalise`."""
-        record = self._record(run_id)
-        if record.status.is_over:
+        record = self._runs[run_id]
+        if record.status is not _RUNNING:
             return 0
         if record.tokens.get(token):
             record.pending -= 1
@@ -224,8 +251,8 @@ class MemoryStateStore:
 
     async def end(self, run_id: str, status: RunStatus) -> bool:
         """See `StateStore.end`."""
-        record = self._record(run_id)
-        if record.status.is_over:
+        record = self._runs[run_id]
+        if record.status is not _RUNNING:
             return False
         record.status, record.pending = status, 0
         for pause_id in [key for key in record.pauses if key in self._pauses]:
@@ -236,7 +263,7 @@ class MemoryStateStore:
 
     async def save_pause(self, pause: Pause) -> bool:
         """See `StateStore.save_pause`."""
-        record = self._record(pause.run_id)
+        record = self._runs[pause.run_id]
         if pause.id in record.pauses or record.status.is_over:
             return False
         record.pauses[pause.id] = None
@@ -297,7 +324,7 @@ class MemoryStateStore:
 
     async def append(self, entry: HistoryEntry, *, once: bool = False) -> bool:
         """See `StateStore.append`."""
-        history = self._record(entry.run_id).history
+        history = self._runs[entry.run_id].history
         if once and any(entry.same_transition(other) for other in history):
             return False
         history.append(entry)
@@ -305,7 +332,7 @@ class MemoryStateStore:
 
     async def history(self, run_id: str) -> Sequence[HistoryEntry]:
         """See `StateStore.history`."""
-        return tuple(self._record(run_id).history)
+        return tuple(self._runs[run_id].history)
 
     async def delete(self, run_id: str) -> None:
         """See `StateStore.delete`."""
