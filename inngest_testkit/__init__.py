@@ -9,20 +9,21 @@ from inngest_testkit.errors import NondeterminismError, NotFoundError, TestkitEr
 from inngest_testkit.events import Event
 from inngest_testkit.failures import NonRetriableError, RetryAfterError
 from inngest_testkit.functions.model import EventDefinition, Function, Step, after, docker, http, on_cron, on_event
-from inngest_testkit.lifecycle import FlowControlWarning, TriggerExpressionWarning, UnknownFieldWarning
-from inngest_testkit.runs import ErrorInfo, HistoryKind, Run, RunStatus, StepRecord, StepStatus
+from inngest_testkit.lifecycle import TriggerExpressionWarning, UnknownFieldWarning
+from inngest_testkit.runs import Dropped, ErrorInfo, Held, HistoryKind, Run, RunStatus, StepRecord, StepStatus
 from inngest_testkit.sdk.inspection.warnings import NondeterminismWarning, ParallelStepsWarning
 from inngest_testkit.sdk.limits import Limits
 
 __all__ = [
     "AsyncEngine",
+    "Dropped",
     "Engine",
     "ErrorInfo",
     "Event",
     "EventDefinition",
     "FakeClock",
-    "FlowControlWarning",
     "Function",
+    "Held",
     "HistoryKind",
     "Limits",
     "Mock",

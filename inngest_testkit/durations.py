@@ -82,14 +82,17 @@ def to_timedelta(value: timedelta | str | float) -> timedelta:
         raise DurationError(value, "it is longer than a calendar can hold") from None
 
 
-def format_duration(span: timedelta) -> str:
-    """Write a duration so that `parse_duration` reads it back, largest unit first: `3d`, `1h30m`, `0s`."""
+def format_duration(span: timedelta, *, days: bool = True) -> str:
+    """Write a duration so that `parse_duration` reads it back, largest unit first: `3d`, `1h30m`, `0s`.
+
+    Without `days` the largest unit is the hour: `72h`.
+    """
     micros = span // timedelta(microseconds=1)
     if micros == 0:
         return "0s"
     sign, micros = ("-", -micros) if micros < 0 else ("", micros)
     parts = []
-    for unit, size in _UNITS:
+    for unit, size in _UNITS if days else _UNITS[1:]:
         count, micros = divmod(micros, size)
         if count:
             parts.append(f"{count}{unit}")

@@ -91,6 +91,7 @@ class QueueContract(Contract[Queue]):
             QueueItem("d", ItemKind.CALL, "r", "f", call=Call()),
             QueueItem("e", ItemKind.SLEEP, "r", "f", "s", call=Call(3, immediate=False, race=True)),
             QueueItem("g", ItemKind.CALL, "r", "f", "s", attempt=1, call=Call(1, operation=encode({"é": 1}))),
+            QueueItem("h", ItemKind.DEBOUNCE, function_id="f", key="debounce/f/é"),
         ]
         for item in items:
             await queue.enqueue(item, self.start)
@@ -165,6 +166,48 @@ class QueueContract(Contract[Queue]):
             if deliveries == 1:
                 continue
             await self.expect(queue, (deliveries - 1) * LEASE, "item 1")
+
+    @check
+    async def test_parked_items_come_when_they_are_rescheduled(self, queue: Queue) -> None:
+        """An item that was given back without a moment is not due before it is rescheduled; its id stays taken."""
+        await self.fill(queue, 0, 0)
+        await queue.requeue(await self.lease(queue), None)
+        await self.expect(queue, 1, "item 1")
+        await self.expect(queue, LEASE - _MOMENT)
+        assert await queue.enqueue(self.item("item 0"), self.start) is False, "the id of a parked item is taken"
+        parked = [pending.item.id for pending in queue.snapshot() if pending.parked]
+        assert parked == ["item 0"], f"a snapshot tells what is parked, found {parked}"
+        assert await queue.reschedule("item 0", self.start + 5 * _SECOND) is True, "a parked item can be rescheduled"
+        assert await queue.next_due() == self.start + 5 * _SECOND, "a rescheduled item has its moment"
+        await self.expect(queue, 5, "item 0", limit=1)
+
+    @check
+    async def test_waiting_items_can_be_rescheduled(self, queue: Queue) -> None:
+        """An item that waits can be due earlier or later; among those of the same moment it is the last then."""
+        await self.fill(queue, 1, 2, 2)
+        assert await queue.reschedule("item 0", self.start + 2 * _SECOND) is True
+        assert await queue.reschedule("item 2", self.start + 1 * _SECOND) is True
+        await self.expect(queue, 1, "item 2")
+        await self.expect(queue, 2, "item 1", "item 0")
+
+    @check
+    async def test_only_what_waits_is_rescheduled(self, queue: Queue) -> None:
+        """A leased item stays with its worker, and one that is not there is not made."""
+        await self.fill(queue, 0)
+        lease = await self.lease(queue)
+        assert await queue.reschedule("item 0", self.start) is False, "a leased item must stay with its worker"
+        await queue.complete(lease)
+        assert await queue.reschedule("item 0", self.start) is False, "an item that is done must not come back"
+        await self.expect(queue, 1)
+
+    @check
+    async def test_parked_items_can_be_discarded(self, queue: Queue) -> None:
+        """What is parked goes with its run, and is not due for ever."""
+        await queue.enqueue(self.item("a", run_id="run"), self.start)
+        await queue.requeue(await self.lease(queue), None)
+        assert await queue.next_due() is None, "what is parked is never due"
+        assert await queue.discard(run_id="run") == 1, "a parked item of a run must be discarded with it"
+        assert await queue.reschedule("a", self.start) is False, "a discarded item must not come back"
 
     @check
     async def test_late_completion_changes_nothing(self, queue: Queue) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from inngest_testkit.contracts.base import catch, check, gather
@@ -24,6 +25,7 @@ from inngest_testkit.errors import (
     NotFoundError,
     PauseNotFoundError,
 )
+from inngest_testkit.functions.flow_control import IDEMPOTENCY_PERIOD
 from inngest_testkit.runs.model import HistoryEntry, HistoryKind, RunStatus
 from inngest_testkit.state.base import RunState, StateStore
 from inngest_testkit.values import NULL, encode
@@ -45,7 +47,7 @@ class StateStoreContract(OutputChecks, PauseChecks):
     @check
     async def test_new_run_loads_as_created(self, store: StateStore) -> None:
         """A new run has nothing pending, no outputs and no errors, and loads with what it was created with."""
-        run = replace(self.run(), app_id="shop")
+        run = replace(self.run(), app_id="shop", batch=(HELLO,), priority=-3, keys=("a", ""), lock="l")
         created, loaded = await store.create(run), await store.load("run")
         for what, state in (("create", created), ("load", loaded)):
             assert state.run == run, f"{what} must return the run as given, found {state.run}"
@@ -273,7 +275,7 @@ class StateStoreContract(OutputChecks, PauseChecks):
 
     @check
     async def test_delete_forgets_a_run(self, store: StateStore) -> None:
-        """A deleted run is unknown, its key free, its pauses gone; other runs stay; repeated, nothing happens."""
+        """A deleted run is unknown, its pauses gone; its key and other runs stay; repeated, nothing happens."""
         await self.with_pauses(store, self.pause())
         await store.append(self.entry())
         await store.create(self.run("other"))
@@ -285,8 +287,22 @@ class StateStoreContract(OutputChecks, PauseChecks):
         await self._expect_no_pauses(store)
         assert (await store.load("other")).run == self.run("other"), "other runs must stay"
         assert ids_of(await store.pauses_by_event("shipped")) == ["other's"], "pauses of other runs must stay"
-        state = await store.create(self.run("again", key=self.run().key))
-        assert state.run.run_id == "again", "the idempotency key of a deleted run must be free"
+        again = self.run("again", key=self.run().key, cause="another")
+        await catch(IdentifierExistsError, store.create(again), "create with the key of a deleted run")
+
+    @check
+    async def test_key_counts_for_a_day(self, store: StateStore) -> None:
+        """24 hours after its run was created, deleted or not, a key can have another run."""
+        for run_id in ("kept", "deleted"):
+            await store.create(self.run(run_id, key=run_id))
+        await store.delete("deleted")
+        again = [self.run(f"{run_id} again", key=run_id, cause="another") for run_id in ("kept", "deleted")]
+        for run in again:
+            early = replace(run, created_at=run.created_at + IDEMPOTENCY_PERIOD - timedelta(milliseconds=1))
+            await catch(IdentifierExistsError, store.create(early), "create with a key that is less than a day old")
+        for run in again:
+            late = replace(run, created_at=run.created_at + IDEMPOTENCY_PERIOD)
+            assert (await store.create(late)).run == late, "a key that is a day old must be free"
 
     @check
     async def test_deleted_run_leaves_nothing_behind(self, store: StateStore) -> None:

@@ -13,9 +13,8 @@ from inngest_testkit.functions.loader import load_functions
 from inngest_testkit.functions.model import Function, PythonRuntime
 from inngest_testkit.functions.plan import FunctionPlan, plan_function
 from inngest_testkit.functions.validation import check_functions
-from inngest_testkit.lifecycle import FlowControlWarning, UnknownFieldWarning
+from inngest_testkit.lifecycle import UnknownFieldWarning
 from inngest_testkit.queue.base import ItemKind
-from inngest_testkit.sdk.registration import flow_control_of
 
 if TYPE_CHECKING:
     import os
@@ -97,7 +96,7 @@ class Catalog:
                 await self._retire(function_id)
         self._parts.apps.add(served.app, [function.id for function in served.functions])
         for function in served.functions:
-            await self._make_live(plan_app_function(function), flow_control_of(function))
+            await self._make_live(plan_app_function(function))
 
     def _check_ids(self, served: Served) -> None:
         problems = []
@@ -122,15 +121,12 @@ class Catalog:
             self._owners[name] = function_id
             await self._data.create_action_version(ActionVersion(name, 1, minor, step.name, step.runtime, now))
             await self._data.enable_action_version(name, 1, minor, now)
-        await self._make_live(plan, plan.flow_control)
+        await self._make_live(plan)
 
-    async def _make_live(self, plan: Plan, flow_control: Sequence[str]) -> None:
+    async def _make_live(self, plan: Plan) -> None:
         version = await self._data.create_function_version(plan, self._clock.now())
         await self._drop_crons(plan.function.id)
         self.plans[plan.function.id] = plan
-        for rule in flow_control:
-            text = f"function {plan.function.id!r}: {rule} is read and not enforced yet"
-            self._warner.collect(text, FlowControlWarning)
         await self._runner.schedule_crons(version)
 
     async def _drop_crons(self, function_id: str) -> None:

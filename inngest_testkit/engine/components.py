@@ -21,9 +21,11 @@ from inngest_testkit.executor.operations import Operator
 from inngest_testkit.executor.retries import Retries
 from inngest_testkit.executor.stand_ins import StandIns
 from inngest_testkit.executor.watch import Watch
+from inngest_testkit.flow.memory import MemoryFlowStore
 from inngest_testkit.ids import Ids
-from inngest_testkit.lifecycle import AppSteps, Recorder, RunLifecycle, Warner
+from inngest_testkit.lifecycle import Admission, AppSteps, Recorder, RunLifecycle, Warner
 from inngest_testkit.queue.memory import MemoryQueue
+from inngest_testkit.runner.intake import Intake
 from inngest_testkit.runner.runner import Runner
 from inngest_testkit.runs import Journal
 from inngest_testkit.sdk.apps import Apps
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from inngest_testkit.engine.options import Options
     from inngest_testkit.event_stream.base import EventStream
     from inngest_testkit.events import Event
+    from inngest_testkit.flow.base import FlowStore
     from inngest_testkit.queue.base import Queue
     from inngest_testkit.state.base import StateStore
 
@@ -55,6 +58,7 @@ class Components:
     stream: EventStream
     queue: Queue
     state: StateStore
+    flow: FlowStore
     drivers: Drivers
     apps: Apps
     lifecycle: RunLifecycle
@@ -80,30 +84,22 @@ def wire(
         "events": options.events or MemoryEventStream(),
         "queue": options.queue or MemoryQueue(),
         "state": options.state or MemoryStateStore(),
+        "flow": options.flow or MemoryFlowStore(),
     }
     stores = {name: gated(name, bridged(store, bridge), options.gate) for name, store in stores.items()}
-    data, queue, state = stores["data"], stores["queue"], stores["state"]
+    data, queue, state, flow = stores["data"], stores["queue"], stores["state"], stores["flow"]
     drivers, apps = Drivers([bridged(driver, bridge) for driver in options.drivers or ()], bridge), Apps(owner)
     recorder = Recorder(clock, state, journal)
-    lifecycle = RunLifecycle(
-        clock=clock, ids=ids, state=state, queue=queue, journal=journal, recorder=recorder, publish=publish
-    )
-    steps = AppSteps(clock=clock, queue=queue, state=state, recorder=recorder)
-    runner = Runner(
-        clock=clock,
-        data=data,
-        queue=queue,
-        state=state,
-        recorder=recorder,
-        lifecycle=lifecycle,
-        steps=steps,
-        warner=warner,
-    )
+    admission = Admission(clock=clock, queue=queue, flow=flow, recorder=recorder)
+    shared: dict[str, Any] = {"clock": clock, "queue": queue, "state": state, "recorder": recorder}
+    lifecycle = RunLifecycle(**shared, ids=ids, journal=journal, admission=admission, publish=publish)
+    steps = AppSteps(**shared)
+    intake = Intake(**shared, ids=ids, data=data, flow=flow, lifecycle=lifecycle)
+    runner = Runner(**shared, data=data, lifecycle=lifecycle, steps=steps, intake=intake, warner=warner)
     retries = Retries(
         jitter=ids.random if options.jitter else None,
         interval=None if options.retry_interval is None else to_timedelta(options.retry_interval),
     )
-    shared: dict[str, Any] = {"clock": clock, "queue": queue, "state": state, "recorder": recorder}
     works: dict[str, Any] = {**shared, "drivers": drivers, "lifecycle": lifecycle, "publish": publish}
     operator = Operator(**shared, ids=ids, data=data, steps=steps, publish=publish, limits=options.limits)
     watch = Watch(clock, recorder, warner, options.nondeterminism)
@@ -136,6 +132,8 @@ def wire(
         lifecycle=lifecycle,
         steps=steps,
         runner=runner,
+        intake=intake,
+        admission=admission,
         dag=DagWorker(**works, data=data, retries=retries, owner=owner),
         apps=app_worker,
     )
@@ -159,6 +157,7 @@ def wire(
         stream=stores["events"],
         queue=queue,
         state=state,
+        flow=flow,
         drivers=drivers,
         apps=apps,
         lifecycle=lifecycle,

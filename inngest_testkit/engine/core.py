@@ -12,6 +12,7 @@ from inngest_testkit.drivers.mock import Mock, check_returned
 from inngest_testkit.durations import format_duration, to_timedelta
 from inngest_testkit.engine.catalog import Catalog
 from inngest_testkit.engine.components import wire
+from inngest_testkit.engine.flow import dropped, held, why_collected, why_dropped
 from inngest_testkit.engine.freeze import Frozen
 from inngest_testkit.engine.options import Duration, Options
 from inngest_testkit.engine.results import Sent
@@ -26,8 +27,9 @@ from inngest_testkit.errors import (
 from inngest_testkit.events import Event, to_event
 from inngest_testkit.functions.app import AppPlan
 from inngest_testkit.functions.plan import FunctionPlan
+from inngest_testkit.lifecycle import Start
 from inngest_testkit.queue.base import ItemKind, PendingItem, QueueItem
-from inngest_testkit.runs import HistoryEntry, Run, RunStatus
+from inngest_testkit.runs import Dropped, Held, HistoryEntry, Run, RunStatus
 from inngest_testkit.runs.model import HistoryKind
 from inngest_testkit.runs.view import DROPPED
 
@@ -184,11 +186,11 @@ class Core:
         """Say why a send started nothing."""
         for entry in reversed(self.journal.engine):
             if entry.kind is HistoryKind.EVENT_DROPPED and entry.data["cause"] in deliveries:
-                taken = f"event id {entry.data['event_id']!r} started run {entry.data['run_id']} already"
-                return f"{taken}, and an id starts a function once (idempotency)"
+                return why_dropped(entry)
             if entry.kind is HistoryKind.TRIGGER_FAILED and entry.data["event_id"] in {e.id for e in events}:
                 return f"the trigger of {entry.data['function_id']!r} could not be evaluated: {entry.data['error']}"
-        return self.why_unmatched(events[0]) if events else "no event was sent"
+        collected = why_collected(self._parts.flow, deliveries)
+        return collected or (self.why_unmatched(events[0]) if events else "no event was sent")
 
     def why_unmatched(self, event: Event) -> str:
         """Say why an event started nothing and ended no wait."""
@@ -309,16 +311,14 @@ class Core:
     async def execute(self, function: object, event: object, data: object, limit: Duration) -> Run:
         """Start one function with an event, and work until its run is over."""
         version = await self._data.function(self.catalog.id_of(function))
-        if isinstance(event, (list, tuple)):
-            raise EventError("execute takes one event; a run of several is a batch, which is not modelled yet")
-        (received,) = self._received(event, data, None, None, None)
-        started: dict[str, list[str]] = {}
+        received = tuple(self._received(event, data, None, None, None))
+        if not received:
+            raise EventError("execute needs an event; the list is empty")
         cause = f"execute/{self.ids.ulid()}"
-        started[cause] = []
-        self.journal.watched = started
-        await self._lifecycle.start(version, received, trigger="execute", cause=cause, key=None, once=False)
-        self.journal.watched = {}
-        run = self.run(started[cause][0])
+        start = Start(received, "execute", cause, cause, is_batch=isinstance(event, (list, tuple)))
+        run_id = await self._lifecycle.start(version, start, once=False)
+        assert run_id is not None  # noqa: S101 - nothing else has the cause
+        run = self.run(run_id)
         await self.run_until_complete([run], limit)
         return run
 
@@ -410,6 +410,14 @@ class Core:
     def events(self, name: str | None) -> list[Event]:
         """Return the events received, in order."""
         return [event for event in self.journal.events if name is None or event.name == name]
+
+    def dropped(self) -> list[Dropped]:
+        """Return what rules dropped: events, and runs, by time."""
+        return dropped(self.journal)
+
+    def held(self) -> list[Held]:
+        """Return what rules hold back."""
+        return held(self._parts.flow)
 
     def history(self) -> list[HistoryEntry]:
         """Return every transition: the engine's own, and each run's."""

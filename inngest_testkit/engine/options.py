@@ -13,6 +13,7 @@ from inngest_testkit.durations import to_timedelta
 from inngest_testkit.engine.seams import Chooser, Gate
 from inngest_testkit.errors import SetupError
 from inngest_testkit.event_stream.base import EventStream
+from inngest_testkit.flow.base import FlowStore
 from inngest_testkit.queue.base import Queue
 from inngest_testkit.sdk.limits import Limits
 from inngest_testkit.state.base import StateStore
@@ -43,6 +44,7 @@ class Options:
     events: EventStream | None
     queue: Queue | None
     state: StateStore | None
+    flow: FlowStore | None
     drivers: Iterable[Driver] | None
     chooser: Chooser | None
     gate: Gate | None

@@ -46,7 +46,7 @@ class _Gated:
 
     def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 - stands for any method
         method = getattr(self._store, operation)
-        if operation in ("snapshot", "subscribe") or not callable(method):
+        if operation in ("snapshot", "subscribe", "waiting", "entries") or not callable(method):
             return method
 
         async def through(*args: object, **named: object) -> Any:  # noqa: ANN401 - as the method

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from inngest_testkit.engine.seams import Chooser, Gate
     from inngest_testkit.event_stream.base import EventStream
     from inngest_testkit.events import Event
+    from inngest_testkit.flow.base import FlowStore
     from inngest_testkit.functions.app import AppFunction, SdkFunction
     from inngest_testkit.functions.model import Function
     from inngest_testkit.queue.base import PendingItem, Queue
-    from inngest_testkit.runs import HistoryEntry, Run, RunStatus
+    from inngest_testkit.runs import Dropped, Held, HistoryEntry, Run, RunStatus
     from inngest_testkit.state.base import StateStore
 
 __all__ = ["Surface"]
@@ -45,6 +46,7 @@ class Surface:
         events: EventStream | None = None,
         queue: Queue | None = None,
         state: StateStore | None = None,
+        flow: FlowStore | None = None,
         drivers: Iterable[Driver] | None = None,
         chooser: Chooser | None = None,
         gate: Gate | None = None,
@@ -64,6 +66,7 @@ class Surface:
             events=events,
             queue=queue,
             state=state,
+            flow=flow,
             drivers=drivers,
             chooser=chooser,
             gate=gate,
@@ -114,6 +117,18 @@ class Surface:
     def history(self) -> tuple[HistoryEntry, ...]:
         """Every transition: the engine's own (events received, events that started nothing), then each run's."""
         return tuple(self._core.history())
+
+    @property
+    def dropped(self) -> tuple[Dropped, ...]:
+        """The events that started nothing, and the runs that were cancelled, because of a rule of flow control."""
+        self._catch_up()
+        return tuple(self._core.dropped())
+
+    @property
+    def held(self) -> tuple[Held, ...]:
+        """What waits because of a rule of flow control: work in line, in order, then debounced events and batches."""
+        self._catch_up()
+        return tuple(self._core.held())
 
     def mock(
         self,

@@ -12,6 +12,7 @@ from inngest_testkit.drivers.base import StepResponse
 from inngest_testkit.errors import NotJsonError
 from inngest_testkit.executor.app_attempts import RunItem
 from inngest_testkit.executor.operations import Group
+from inngest_testkit.executor.stand_ins import WAITS
 from inngest_testkit.lifecycle.steps import NOTHING, StepEnd, discovery_token
 from inngest_testkit.queue.base import ItemKind
 from inngest_testkit.runs.model import HistoryKind
@@ -46,10 +47,23 @@ if TYPE_CHECKING:
     from inngest_testkit.sdk.protocol import Operation
     from inngest_testkit.state.base import RunState, StateStore
 
-__all__ = ["AppWorker"]
+__all__ = ["AppWorker", "calls_app", "is_first_call"]
 
 _FIRST = discovery_token(0)
 _ENDED = (Opcode.STEP_RUN, Opcode.STEP_ERROR, Opcode.STEP_FAILED)
+
+
+def is_first_call(item: QueueItem) -> bool:
+    """Whether an item is the first call of its run."""
+    return item.kind is ItemKind.CALL and item.token == _FIRST and item.attempt == 0
+
+
+def calls_app(item: QueueItem) -> bool:
+    """Whether an item calls its app, or has something else answer for a step that is no wait."""
+    if item.kind is not ItemKind.CALL:
+        return False
+    operation: Any = None if item.call is None or item.call.operation is None else item.call.operation.value
+    return operation is None or operation.get("op") not in WAITS
 
 
 class AppWorker:
@@ -81,8 +95,8 @@ class AppWorker:
         self._memos.pop(run_id, None)
         self._watch.forget(run_id)
 
-    async def work(self, item: QueueItem, state: RunState, plan: AppPlan, *, once: bool) -> None:
-        """Do what an item asks for."""
+    async def work(self, item: QueueItem, state: RunState, plan: AppPlan, *, once: bool) -> bool:
+        """Do what an item asks for; True when it began what takes virtual time."""
         # Whoever queued the item may have been lost before it counted it.
         await self._state.schedule(item.run_id, item.token)
         of = RunItem(item, state, plan, once)
@@ -94,7 +108,8 @@ class AppWorker:
         elif item.kind is ItemKind.FINISH:
             await self._finish(of)
         else:
-            await self._begin(of)
+            return await self._begin(of)
+        return False
 
     async def _found(self, of: RunItem) -> None:
         """Go on where a worker stopped that was thought lost: it has kept what the item was to find out."""
@@ -108,27 +123,28 @@ class AppWorker:
         await self._steps.keep(item.run_id, item.step, NOTHING, once=of.once)
         await self._steps.advance(item.run_id, item.function_id, item.token, race=call.race, immediate=call.immediate)
 
-    async def _begin(self, of: RunItem) -> None:
-        if of.item.token == _FIRST and of.item.attempt == 0:
+    async def _begin(self, of: RunItem) -> bool:
+        if is_first_call(of.item):
             await self._recorder.run(HistoryKind.RUN_STARTED, of.item.run_id, once=of.once)
         broken = self._overflow(of)
         if broken is not None:
             await self._attempts.fail(of, broken)
-            return
+            return False
         mock = self._stand_ins.mock_of(of)
         if of.call.operation is not None and await self._stand_ins.open_after_all(of, mock):
-            return
+            return False
         response = await self._stand_ins.answer(of, mock) if mock is not None or of.call.operation is not None else None
         if response is None:
             called = await self._call(of)
             if mock is not None:
                 self._stand_ins.note(of, mock)
                 called.response.takes = mock.takes
-            await self._called(of, called)
-        elif response.takes:
+            return await self._called(of, called)
+        if response.takes:
             await self._attempts.take(of, stored_step(response), response.takes)
-        else:
-            await self._stand_ins.answered(of, response)
+            return True
+        await self._stand_ins.answered(of, response)
+        return False
 
     def _overflow(self, of: RunItem) -> Failure | None:
         # A group may go beyond the limit: only the call after it is refused.
@@ -162,15 +178,17 @@ class AppWorker:
         )
         return await self._apps.call(prepared)
 
-    async def _called(self, of: RunItem, called: Called) -> None:
+    async def _called(self, of: RunItem, called: Called) -> bool:
         answer = read(called.response, self._limits)
         broken = await self._watch.enter(of.item, called, answer, of.state.outputs, once=of.once)
         if broken is not None:
             await self._answered(of, called, broken)
         elif called.response.takes:
             await self._attempts.take(of, stored_call(called), called.response.takes)
+            return True
         else:
             await self._answered(of, called, answer)
+        return False
 
     async def _finish(self, of: RunItem) -> None:
         """Go on with an answer whose virtual time is over; the step has begun when it was answered."""

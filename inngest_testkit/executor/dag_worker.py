@@ -33,7 +33,13 @@ if TYPE_CHECKING:
     from inngest_testkit.state.base import RunState, StateStore
     from inngest_testkit.values import Json
 
-__all__ = ["DagWorker"]
+__all__ = ["DagWorker", "runs_step"]
+
+
+def runs_step(item: QueueItem, state: RunState) -> bool:
+    """Whether an item runs a step; the end of one, and the edge to one that is done, do not."""
+    kind = item.kind
+    return (kind is ItemKind.EDGE or kind is ItemKind.RETRY) and item.step != TRIGGER and item.step not in state.outputs
 
 
 #: Taken out of their enumerations once, which is slow.
@@ -63,24 +69,25 @@ class DagWorker:
         self._publish, self._retries, self._owner = publish, retries, owner
         self._walker = DagWalker(clock=clock, queue=queue, state=state, recorder=recorder)
 
-    async def work(self, item: QueueItem, state: RunState, plan: FunctionPlan, *, once: bool) -> None:
-        """Do what an item asks for."""
+    async def work(self, item: QueueItem, state: RunState, plan: FunctionPlan, *, once: bool) -> bool:
+        """Do what an item asks for; True when it began a step that takes virtual time."""
         try:
             if once and item.step != TRIGGER and await self._again(item, state, plan):
-                return
+                return False
             if item.kind is _EDGE:
-                await self._visit(item, state, plan, once=once)
-            elif item.step in state.outputs:
+                return await self._visit(item, state, plan, once=once)
+            if item.step in state.outputs:
                 # An attempt that was thought lost has succeeded in the meantime.
                 await self._follow(item, plan, once=once)
             elif item.kind is ItemKind.RETRY:
-                await self._attempt(item, state, plan, once=once)
+                return await self._attempt(item, state, plan, once=once)
             else:
                 await self._finish(item, StepResponse.from_json(item.result or NULL), plan, once=once)
         except EdgeError as error:
             await self._lifecycle.fail(item.run_id, error.info, once=once)
+        return False
 
-    async def _visit(self, item: QueueItem, state: RunState, plan: FunctionPlan, *, once: bool) -> None:
+    async def _visit(self, item: QueueItem, state: RunState, plan: FunctionPlan, *, once: bool) -> bool:
         """Walk an edge: run its child, or, when the child is done, look at the child's edges again."""
         # Whoever queued the item may have been lost before it counted it.
         await self._state.schedule(item.run_id, item.token)
@@ -88,15 +95,15 @@ class DagWorker:
             await self._recorder.run(HistoryKind.RUN_STARTED, item.run_id, once=once)
         elif item.step not in state.outputs:
             if await self._state.claim(item.run_id, item.step, item.token):
-                await self._attempt(item, state, plan, once=once)
-                return
+                return await self._attempt(item, state, plan, once=once)
             # Another edge's visit runs the step, or saw it fail for good: its attempts are counted once.
             await self._record_visit(item, once=once)
             await self._lifecycle.finalise(item.run_id, item.token, once=once)
-            return
+            return False
         else:
             await self._record_visit(item, once=once)
         await self._follow(item, plan, once=once, visited=True)
+        return False
 
     async def _again(self, item: QueueItem, state: RunState, plan: FunctionPlan) -> bool:
         """Go on where a lost worker stopped, if what the step came to is kept; False when it is to be done again."""
@@ -125,7 +132,8 @@ class DagWorker:
         data = {"edge": item.edge}
         await self._recorder.run(HistoryKind.STEP_VISITED_AGAIN, item.run_id, item.step, data=data, once=once)
 
-    async def _attempt(self, item: QueueItem, state: RunState, plan: FunctionPlan, *, once: bool) -> None:
+    async def _attempt(self, item: QueueItem, state: RunState, plan: FunctionPlan, *, once: bool) -> bool:
+        """Run the step; True when it takes virtual time."""
         await self._record(item, _STARTED, {"edge": item.edge}, once=once)
         reference = plan.actions[item.step]
         try:
@@ -134,7 +142,7 @@ class DagWorker:
             await self._finish(
                 item, StepResponse(error=ErrorInfo.from_exception(error), retryable=False), plan, once=once
             )
-            return
+            return False
         request = StepRequest(
             run_id=item.run_id,
             function_id=state.run.function_id,
@@ -152,8 +160,9 @@ class DagWorker:
             until = later(self._clock.now(), response.takes)
             await self._queue.enqueue(finish_item(item, response.to_json()), until)
             await self._record(item, _TAKES, {"until": until}, once=once)
-        else:
-            await self._finish(item, response, plan, once=once)
+            return True
+        await self._finish(item, response, plan, once=once)
+        return False
 
     async def _finish(self, item: QueueItem, response: StepResponse, plan: FunctionPlan, *, once: bool) -> None:
         """Keep what became of an attempt, and queue what follows from it."""

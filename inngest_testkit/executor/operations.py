@@ -15,6 +15,7 @@ from inngest_testkit.durations import parse_duration
 from inngest_testkit.errors import DurationError, EventError, ExpressionError, NotFoundError
 from inngest_testkit.events import FINISHED, INVOKED, Event
 from inngest_testkit.expressions import SDK, compile_expression, equality_key
+from inngest_testkit.lifecycle.announce import refused_invocation
 from inngest_testkit.lifecycle.edges import timeout_item, wait_key
 from inngest_testkit.lifecycle.steps import NOTHING, StepEnd, call_item, step_token
 from inngest_testkit.queue.base import Call, ItemKind
@@ -219,8 +220,7 @@ class Operator:
             text = f"could not find function with ID: {function_id}"
             known = str(error).partition(";")[2].strip()
             problem = {"error": text, "name": "Error", "message": f"{text} ({known})" if known else text}
-            data = {"_inngest": {"status": "Failed"}, "error": problem, "function_id": "", "run_id": ""}
-            return Event(FINISHED, {**data, "correlation_id": pause.correlation}, id=made, ts=ts)
+            return refused_invocation(pause.correlation, problem, id=made, ts=ts)
         payload = _payload(operation)
         inner = {
             "correlation_id": pause.correlation,

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from inngest_testkit.ids import Ids
     from inngest_testkit.lifecycle import AppSteps
 
-__all__ = ["StandIns"]
+__all__ = ["WAITS", "StandIns"]
 
-_WAITS = (Opcode.INVOKE, Opcode.SLEEP, Opcode.WAIT_FOR_EVENT)
+#: The operations that wait: nothing executes meanwhile.
+WAITS = (Opcode.INVOKE, Opcode.SLEEP, Opcode.WAIT_FOR_EVENT)
 
 
 class StandIns:
@@ -91,7 +92,7 @@ class StandIns:
 
     async def open_after_all(self, of: RunItem, mock: Mock | None) -> bool:
         """Begin a wait that a mock was to answer, which has answered as often as it was to by now; False for others."""
-        if (mock is not None and not mock.passes_through) or _op(of) not in _WAITS:
+        if (mock is not None and not mock.passes_through) or _op(of) not in WAITS:
             return False
         operation, clock = carried_operation(of.item.step, of.call.operation or NULL)
         group = Group(of.item, of.state, of.plan, of.call.immediate, lambda key: False, clock, of.once)
@@ -113,7 +114,7 @@ class StandIns:
             await self._attempts.record(HistoryKind.STEP_FAILED, of, {"error": error, "app": True})
             told = {"error": "NonRetriableError", **described}
             await self._attempts.fail(of, Failure(error, described, told, described, retryable=False))
-        elif of.is_last_attempt or _op(of) in _WAITS:
+        elif of.is_last_attempt or _op(of) in WAITS:
             # A wait is tried once: a run that was invoked has had its own retries.
             await self._keep(of, StepEnd.of_error(described, error))
         else:

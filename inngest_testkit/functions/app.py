@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from inngest_testkit.expressions import SDK
+from inngest_testkit.functions.flow_control import FlowControl, read_flow_control
 from inngest_testkit.functions.model import Trigger
 from inngest_testkit.functions.plan import FunctionPlan, PlannedTrigger, plan_triggers
 from inngest_testkit.ids import workflow_uuid
@@ -68,6 +69,7 @@ class AppPlan:
     function: AppFunction
     workflow_id: str
     triggers: tuple[PlannedTrigger, ...]
+    flow: FlowControl | None = None
 
     @property
     def step_ids(self) -> tuple[str, ...]:
@@ -89,4 +91,5 @@ def plan_app_function(function: AppFunction) -> AppPlan:
         function=function,
         workflow_id=workflow_uuid(function.id),
         triggers=plan_triggers(function.triggers, SDK),
+        flow=read_flow_control(function.config),
     )

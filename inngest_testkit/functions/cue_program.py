@@ -32,12 +32,54 @@ package v1
 	name:         string
 	triggers:     [...#Trigger]
 	steps?:       [ID=string]: #Step & {id: ID}
+	batchEvents?: {
+		maxSize: int
+		timeout: string
+		key?:    string
+		if?:     string
+	}
+	cancel?:      #Cancel | [...#Cancel]
+	concurrency?: int | #Concurrency | [...(int | #Concurrency)] | {
+		fn?:   [...(int | #Concurrency)]
+		step?: [...(int | #Concurrency)]
+	}
+	debounce?: {
+		period:   string
+		timeout?: string
+		key?:     string
+	}
 	idempotency?: string
-	throttle?: {
-		count:  (int & >=1) | *1
+	priority?: run: string
+	rateLimit?: {
+		limit:  int
 		period: string
 		key?:   string
 	}
+	singleton?: {
+		mode?: string
+		key?:  string
+	}
+	throttle?: {
+		count?: int & >=1
+		limit?: int
+		burst?: int
+		period: string
+		key?:   string
+	}
+	timeouts?: {
+		start?:  string
+		finish?: string
+	}
+}
+#Cancel: {
+	event:    string
+	if?:      string
+	timeout?: string
+}
+#Concurrency: {
+	limit:  int
+	key?:   string
+	scope?: string
 }
 #Trigger: #EventTrigger | #CronTrigger
 #CronTrigger: cron: string

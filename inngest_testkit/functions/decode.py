@@ -6,15 +6,17 @@ Source: recordings/dag README, "Loading" and "Defaults, ids, DSN".
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from inngest_testkit.errors import SetupError, suggestion
+from inngest_testkit.functions import flow_options
 from inngest_testkit.functions.model import (
-    FLOW_CONTROL,
+    OPTIONS,
     TRIGGER,
     After,
     DockerRuntime,
     EventDefinition,
+    FlowOptions,
     Function,
     HttpRuntime,
     Runtime,
@@ -37,14 +39,15 @@ _T = TypeVar("_T")
 
 #: What each object of the configuration may hold.
 FIELDS: dict[str, tuple[str, ...]] = {
-    "Function": ("id", "name", "triggers", "steps", *FLOW_CONTROL),
+    "Function": ("id", "name", "triggers", "steps", *OPTIONS.values()),
     "Trigger": ("event", "expression", "cron", "definition"),
     "EventDefinition": ("format", "synced", "def"),
     "Step": ("id", "name", "path", "runtime", "after", "version"),
     "Runtime": ("type", "url", "entrypoint"),
     "After": ("step", "steps", "if", "wait", "async"),
     "async": ("event", "match", "ttl", "onTimeout"),
-    "throttle": ("count", "period", "key"),
+    **flow_options.FIELDS,
+    "concurrency": (*flow_options.FIELDS["concurrency"], "fn", "step"),
 }
 
 _RUNTIMES = ("docker", "http")
@@ -142,16 +145,33 @@ class _Decoder:
         triggers = [
             self.trigger(value, ("triggers", number)) for number, value in enumerate(self.items(found, "triggers", ()))
         ]
-        if "throttle" in found:
-            self.object_(found["throttle"], ("throttle",), "throttle")
-        flow_control = {key: found[key] for key in FLOW_CONTROL if found.get(key) is not None}
         return Function(
             self.text(found, "id", ()) or "",
             *(trigger for trigger in triggers if trigger is not None),
             steps=self.steps(found, name),
             name=name,
-            **flow_control,
+            **self.flow_control(found),
         )
+
+    def flow_control(self, function: Mapping[str, object]) -> FlowOptions:
+        """Give the options as written; whether they can be read is checked with the function."""
+        for key in OPTIONS.values():
+            if self.strict and key in function and function[key] is None:
+                self.typed(str if key == "idempotency" else dict, None, (key,))
+        given = {name: self.option(function.get(key), (key,), key) for name, key in OPTIONS.items()}
+        return cast("FlowOptions", {name: value for name, value in given.items() if value is not None})
+
+    def option(self, value: object, path: Path, definition: str) -> object:
+        """Give an option, or a part of one, without the fields that mean nothing."""
+        if isinstance(value, list):
+            return [self.option(each, (*path, number), definition) for number, each in enumerate(value)]
+        if not isinstance(value, dict) or definition not in FIELDS:
+            return value
+        return {
+            key: self.option(each, (*path, key), definition) if isinstance(each, list) else each
+            for key, each in (self.object_(value, path, definition) or {}).items()
+            if key in FIELDS[definition]
+        }
 
     def trigger(self, value: object, path: Path) -> Trigger | None:
         found = self.object_(value, path, "Trigger")

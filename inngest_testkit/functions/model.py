@@ -5,19 +5,20 @@ The classes hold what was written, valid or not; `validation` says what is wrong
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias, TypedDict, Unpack
 
 from inngest_testkit.durations import format_duration
-from inngest_testkit.errors import SetupError
+from inngest_testkit.errors import SetupError, suggestion
 
 __all__ = [
     "TRIGGER",
     "After",
     "DockerRuntime",
     "EventDefinition",
+    "FlowOptions",
     "Function",
     "HttpRuntime",
     "PythonRuntime",
@@ -39,7 +40,46 @@ TRIGGER = "$trigger"
 #: A step's code: sync or async, asked for its parameters by name.
 StepCode: TypeAlias = Callable[..., Any]
 
-FLOW_CONTROL = ("idempotency", "throttle")
+#: The options of flow control, and the names by which they are registered.
+OPTIONS = {
+    "batch_events": "batchEvents",
+    "cancel": "cancel",
+    "concurrency": "concurrency",
+    "debounce": "debounce",
+    "idempotency": "idempotency",
+    "priority": "priority",
+    "rate_limit": "rateLimit",
+    "singleton": "singleton",
+    "throttle": "throttle",
+    "timeouts": "timeouts",
+}
+
+
+class SdkOption(Protocol):
+    """An object of the official SDK that says how a function is to be run, such as `inngest.Throttle`."""
+
+    def to_dict(self) -> object:
+        """Return what it is registered as."""
+        ...
+
+
+#: One option's fields, or an object of the SDK.
+Option: TypeAlias = Mapping[str, object] | SdkOption
+
+
+class FlowOptions(TypedDict, total=False):
+    """The options of flow control that a function may have. None is as good as left out."""
+
+    batch_events: Option | None
+    cancel: Option | Sequence[Option] | None
+    concurrency: int | Option | Sequence[int | Option] | None
+    debounce: Option | None
+    idempotency: str | None
+    priority: Option | None
+    rate_limit: Option | None
+    singleton: Option | None
+    throttle: Option | None
+    timeouts: Option | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +230,12 @@ class Step:
 class Function:
     """A function: its id, its triggers and its steps.
 
-    `flow_control` takes the keys of the configuration: `idempotency` (an expression) and `throttle`.
+    Flow control is written as in the SDK: `batch_events`, `cancel`, `concurrency`, `debounce`, `idempotency`,
+    `priority`, `rate_limit`, `singleton`, `throttle`, `timeouts`. `idempotency` is an expression and replaces
+    `rate_limit` and `throttle`; the others take the fields of their registration, `{"limit": 5, "period": "1m"}`, with
+    durations as texts or timedeltas, or the SDK's own objects, `inngest.Throttle(...)`; `cancel` and `concurrency`
+    also lists of these, and `concurrency` a number. `flow_control` keeps them as written, by their registered names.
+
     Raises `SetupError` for parts of the wrong kind; what can only be seen in the whole (cycles, unknown parents,
     expressions that do not compile) is found when an engine registers the function.
     """
@@ -207,7 +252,7 @@ class Function:
         *triggers: Trigger,
         steps: Iterable[Step] = (),
         name: str | None = None,
-        **flow_control: object,
+        **flow_control: Unpack[FlowOptions],
     ) -> None:
         for trigger in triggers:
             if not isinstance(trigger, Trigger):
@@ -222,13 +267,14 @@ class Function:
             if not isinstance(step, Step):
                 raise SetupError(f"function {id!r}: expected Step(...) in steps, found {step!r}")
         for key in flow_control:
-            if key not in FLOW_CONTROL:
-                raise SetupError(f"function {id!r}: unknown option {key!r}; known: {', '.join(FLOW_CONTROL)}")
+            if key not in OPTIONS:
+                raise SetupError(f"function {id!r}: unknown option {key!r}{suggestion(key, OPTIONS)}")
         object.__setattr__(self, "id", id)
         object.__setattr__(self, "triggers", triggers)
         object.__setattr__(self, "steps", listed)
         object.__setattr__(self, "name", id if name is None else name)
-        object.__setattr__(self, "flow_control", flow_control)
+        given = {OPTIONS[key]: value for key, value in flow_control.items() if value is not None}
+        object.__setattr__(self, "flow_control", given)
 
     def __repr__(self) -> str:
         return f"Function({self.id!r}, {len(self.triggers)} triggers, {len(self.steps)} steps)"

@@ -9,6 +9,7 @@ from inngest_testkit.cron import Schedule
 from inngest_testkit.durations import parse_duration
 from inngest_testkit.expressions import DAG, SDK, Expression, compile_expression
 from inngest_testkit.functions.dsn import dsn
+from inngest_testkit.functions.flow_options import plan_flow_control
 from inngest_testkit.functions.model import TRIGGER, After, Function, VersionConstraint
 from inngest_testkit.functions.patterns import pattern_prefix
 from inngest_testkit.ids import workflow_uuid
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from inngest_testkit.expressions import Dialect
+    from inngest_testkit.functions.flow_control import FlowControl
     from inngest_testkit.functions.model import Trigger
 
 __all__ = ["ActionReference", "Await", "Edge", "FunctionPlan", "PlannedTrigger", "plan_function", "plan_triggers"]
@@ -88,11 +90,7 @@ class FunctionPlan:
     outgoing: Mapping[str, tuple[Edge, ...]]
     incoming: Mapping[str, tuple[Edge, ...]]
     actions: Mapping[str, ActionReference]
-
-    @property
-    def flow_control(self) -> tuple[str, ...]:
-        """The names of the flow control that the function asks for."""
-        return tuple(self.function.flow_control)
+    flow: FlowControl | None = None
 
     @property
     def step_ids(self) -> tuple[str, ...]:
@@ -122,6 +120,7 @@ def plan_function(function: Function) -> FunctionPlan:
         outgoing=_outgoing(function, edges),
         incoming=incoming,
         actions={s.id: ActionReference(dsn(function.id, s.id), s.version) for s in function.steps},
+        flow=plan_flow_control(function.flow_control),
     )
 
 

@@ -13,10 +13,17 @@ Path: TypeAlias = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A mistake at a place, with what to do about it."""
+    """A mistake at a place, with what to do about it.
+
+    `place` is the place as written for a reader, where that is not what `describe` makes of the path.
+    """
 
     path: Path
     message: str
+    place: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}" if self.place else self.message
 
 
 def describe(function_id: str, path: Path) -> str:

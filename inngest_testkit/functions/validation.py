@@ -15,6 +15,7 @@ from inngest_testkit.durations import parse_duration
 from inngest_testkit.errors import CronError, DurationError, ExpressionSyntaxError, suggestion
 from inngest_testkit.expressions import DAG, compile_expression
 from inngest_testkit.functions.dsn import dsn, slug
+from inngest_testkit.functions.flow_options import check_flow_control
 from inngest_testkit.functions.model import TRIGGER, DockerRuntime
 from inngest_testkit.functions.problems import Problem, describe
 from inngest_testkit.functions.shape import find_cycles, find_unreachable
@@ -108,36 +109,7 @@ class _Checker:
             self.problem(
                 ("triggers",), "At least one trigger is required; write an event's name or a cron schedule in triggers"
             )
-        self.flow_control()
-
-    def flow_control(self) -> None:
-        key = self.function.flow_control.get("idempotency")
-        if key is not None and (not isinstance(key, str) or not key.strip()):
-            self.problem(
-                ("idempotency",), f"expected an expression as text, found {key!r}; write idempotency: 'event.data.id'"
-            )
-        throttle = self.function.flow_control.get("throttle")
-        if isinstance(throttle, Mapping):
-            self.throttle(throttle)
-        elif throttle is not None:
-            self.problem(
-                ("throttle",), f'expected {{count, period, key}}, found {throttle!r}; write {{"period": "1h"}}'
-            )
-
-    def throttle(self, throttle: Mapping[str, object]) -> None:
-        count, period, key = (throttle.get(name) for name in ("count", "period", "key"))
-        if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
-            self.problem(
-                ("throttle", "count"), f"count is how many runs may start in a period, from 1; found {count!r}"
-            )
-        if period is None:
-            self.problem(("throttle",), "a throttle needs its period; write period: '1h'")
-        else:
-            self.duration(period, ("throttle", "period"), "invalid throttle period")
-        if key is not None and not isinstance(key, str):
-            self.problem(
-                ("throttle", "key"), f"expected an expression as text, found {key!r}; write key: 'event.data.id'"
-            )
+        self.problems.extend(check_flow_control(function.flow_control))
 
     # -- triggers
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from inngest_testkit.ids import Ids
     from inngest_testkit.state.base import NewRun
 
-__all__ = ["end_events", "tells_of_end"]
+__all__ = ["end_events", "refused_invocation", "tells_of_end"]
 
 _STATUS = {RunStatus.COMPLETED: "Completed", RunStatus.FAILED: "Failed", RunStatus.CANCELLED: "Cancelled"}
 #: What the event that invokes a function has in its name, however its JSON is written.
@@ -42,6 +42,7 @@ def end_events(
     if not tells_of_end(run):
         return
     event: Any = run.event.value
+    events: list[Any] = [event, *(each.value for each in run.batch)]
     invocation = event["data"].get("_inngest") if event["name"] == INVOKED else None
     correlation = invocation.get("correlation_id") if isinstance(invocation, dict) else None
     if event["name"] in (FINISHED, FAILED) or not (run.app_id or correlation):
@@ -49,7 +50,7 @@ def end_events(
     data: dict[str, Any] = {
         "_inngest": {"status": _STATUS[status]},
         "event": event,
-        "events": [{key: value for key, value in event.items() if key != "user" or value}],
+        "events": [{key: value for key, value in each.items() if key != "user" or value} for each in events],
         "function_id": run.function_id,
         "run_id": run.run_id,
         **outcome,
@@ -60,3 +61,9 @@ def end_events(
     yield "finished", Event(FINISHED, data, id=ids.ulid(), ts=ts)
     if status in _SECOND:
         yield "ended", Event(_SECOND[status], data, id=run.run_id, ts=ts)
+
+
+def refused_invocation(correlation: str, error: Mapping[str, Any], *, id: str, ts: int) -> Event:  # noqa: A002
+    """Return the event that tells an invoking step that no run was started for it."""
+    data: dict[str, Any] = {"_inngest": {"status": "Failed"}, "error": error, "function_id": "", "run_id": ""}
+    return Event(FINISHED, {**data, "correlation_id": correlation}, id=id, ts=ts)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from inngest_testkit.clock import Clock
+    from inngest_testkit.events import Event
     from inngest_testkit.runs.journal import Journal
     from inngest_testkit.state.base import StateStore
 
@@ -41,6 +42,14 @@ class Recorder:
         # The journal asks for itself: it may lack what the store has, when the engine was stopped in between.
         if not once or not self._journal.has(entry):
             self._journal.append(entry)
+
+    def dropped(
+        self, rule: str, reason: str, function_id: str, event: Event, cause: str, *, key: str = "", run_id: str = ""
+    ) -> None:
+        """Append that a rule keeps an event from starting a function; `run_id` is the run that it gives way to."""
+        data = {"rule": rule, "key": key, "reason": reason, "function_id": function_id, "event_id": event.id}
+        data |= {"event": event.name, "cause": cause, "run_id": run_id}
+        self.engine(HistoryKind.EVENT_DROPPED, data)
 
     def engine(self, kind: HistoryKind, data: Mapping[str, Any]) -> None:
         """Append a transition that belongs to no run."""

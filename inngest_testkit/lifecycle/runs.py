@@ -5,14 +5,20 @@ A write that marks something as done comes last, so that whoever is stopped befo
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from inngest_testkit.errors import IdentifierExistsError
+from inngest_testkit.clock import later
+from inngest_testkit.errors import IdentifierExistsError, NotFoundError
+from inngest_testkit.flow.priority import factor_of
+from inngest_testkit.flow.timeouts import FINISH, START, timeout_item
 from inngest_testkit.functions.app import AppPlan
 from inngest_testkit.functions.model import TRIGGER
 from inngest_testkit.lifecycle.announce import end_events, tells_of_end
 from inngest_testkit.lifecycle.edges import edge_item
 from inngest_testkit.lifecycle.steps import call_item, discovery_token
+from inngest_testkit.lifecycle.terms import cancel_pauses, keys_of
 from inngest_testkit.queue.base import Call
 from inngest_testkit.runs.model import EMPTY, ErrorInfo, HistoryKind, RunStatus
 from inngest_testkit.state.base import NewRun
@@ -25,14 +31,35 @@ if TYPE_CHECKING:
     from inngest_testkit.clock import Clock
     from inngest_testkit.data_store.base import FunctionVersion
     from inngest_testkit.events import Event
+    from inngest_testkit.functions.flow_control import FlowControl
     from inngest_testkit.ids import Ids
+    from inngest_testkit.lifecycle.admission import Admission
     from inngest_testkit.lifecycle.recorder import Recorder
     from inngest_testkit.queue.base import Queue, QueueItem
     from inngest_testkit.runs.journal import Journal
     from inngest_testkit.state.base import RunState, StateStore
     from inngest_testkit.values import Json
 
-__all__ = ["RunLifecycle"]
+__all__ = ["RunLifecycle", "Start"]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a run is started with.
+
+    `cause` names what asks for the run, `delivery` the event's delivery that is told of it. `key` is the events' part
+    of the idempotency key (none: the cause), `at` when the work is due if not now, `lock` what the run holds while it
+    is alive. `is_batch`: the events were collected, even if it is one.
+    """
+
+    events: tuple[Event, ...]
+    trigger: str
+    cause: str
+    delivery: str
+    key: str | None = None
+    at: datetime | None = None
+    lock: str = ""
+    is_batch: bool = False
 
 
 class RunLifecycle:
@@ -50,62 +77,76 @@ class RunLifecycle:
         queue: Queue,
         journal: Journal,
         recorder: Recorder,
+        admission: Admission,
         publish: Callable[[str, Event], Awaitable[None]],
     ) -> None:
         self._clock, self._ids, self._state, self._queue = clock, ids, state, queue
-        self._journal, self._recorder = journal, recorder
+        self._journal, self._recorder, self._admission = journal, recorder, admission
         self.on_end: Callable[[str], None] = lambda run_id: None
         self.publish = publish
 
-    async def start(
-        self,
-        version: FunctionVersion,
-        event: Event,
-        *,
-        trigger: str,
-        cause: str,
-        key: str | None,
-        once: bool,
-        at: datetime | None = None,
-    ) -> bool:
-        """Create a run of a function for an event, and queue its first work; False when the key has a run.
-
-        `cause` names the delivery that asks for the run, `key` the event's part of the idempotency key (none: the
-        delivery's own), `at` when the work is due if not now.
-        """
-        run_id, function_id = self._ids.ulid(), version.function_id
-        new = NewRun(
-            run_id=run_id,
-            function_id=function_id,
-            function_version=version.version,
-            workflow_id=version.plan.workflow_id,
-            key=f"{version.plan.workflow_id}:{key or cause}",
-            cause=cause,
-            event=event.to_json(),
-            created_at=self._clock.now(),
-            app_id=version.plan.function.app_id if isinstance(version.plan, AppPlan) else "",
-        )
+    async def start(self, version: FunctionVersion, start: Start, *, once: bool) -> str | None:
+        """Create a run of a function, and queue its first work; returns the run's id, None when its key has a run."""
+        now, event = self._clock.now(), start.events[0]
+        new = self._new(version, start, now)
         try:
-            run_id = (await self._state.create(new)).run.run_id
+            run = (await self._state.create(new)).run
         except IdentifierExistsError as error:
-            dropped = {
-                "rule": "idempotency",
-                "reason": f"its id started run {error.run_id} already",
-                "function_id": function_id,
-                "event_id": event.id,
-                "cause": cause,
-                "run_id": error.run_id,
-            }
-            self._recorder.engine(HistoryKind.EVENT_DROPPED, dropped)
-            return False
-        self._journal.open(run_id, function_id, version.plan, (event,), cause)
-        data = {"trigger": trigger, "event_id": event.id, "function_version": version.version}
+            reason = f"its id started run {error.run_id} already"
+            self._recorder.dropped(
+                "idempotency", reason, version.function_id, event, start.delivery, run_id=error.run_id
+            )
+            return None
+        run_id = run.run_id
+        self._journal.open(run_id, version.function_id, version.plan, start.events, start.delivery)
+        data: dict[str, Any] = {"trigger": start.trigger, "event_id": event.id, "function_version": version.version}
+        if start.is_batch:
+            data["events"] = len(start.events)
         await self._recorder.run(HistoryKind.RUN_CREATED, run_id, data=data, once=once)
+        if version.plan.flow is not None and not start.is_batch:
+            await self._attach(run, version.plan.flow, now)
         first = _first_item(version, run_id)
-        now = self._clock.now()
-        await self._queue.enqueue(first, now if at is None else max(now, at))
+        at = now if start.at is None else max(now, start.at)
+        if run.priority < 0:
+            at = max(at, later(now, timedelta(seconds=-run.priority)))
+        await self._queue.enqueue(first, at, priority=-max(0, run.priority))
         await self._state.schedule(run_id, first.token)
-        return True
+        return run_id
+
+    def _new(self, version: FunctionVersion, start: Start, now: datetime) -> NewRun:
+        plan, event = version.plan, start.events[0].to_json()
+        new = NewRun(
+            run_id=self._ids.ulid(),
+            function_id=version.function_id,
+            function_version=version.version,
+            workflow_id=plan.workflow_id,
+            key=f"{plan.workflow_id}:{start.key or start.cause}",
+            cause=start.cause,
+            event=event,
+            created_at=now,
+            app_id=plan.function.app_id if isinstance(plan, AppPlan) else "",
+        )
+        flow = plan.flow
+        if flow is None:
+            return new
+        variables = {"event": event.value}
+        return replace(
+            new,
+            batch=tuple(each.to_json() for each in start.events[1:]),
+            priority=factor_of(flow.priority, variables, self._clock.now),
+            keys=keys_of(flow, variables, self._clock.now),
+            lock=start.lock,
+        )
+
+    async def _attach(self, run: NewRun, flow: FlowControl, now: datetime) -> None:
+        """Queue and save what may cancel the run. A run of a batch has nothing of that, as on the server."""
+        if flow.cancel:
+            variables = {"event": run.event.value}
+            for pause in cancel_pauses(flow, run.run_id, run.function_id, variables, now):
+                await self._state.save_pause(pause)
+        if flow.start_timeout is not None:
+            item = timeout_item(run.run_id, run.function_id, START)
+            await self._queue.enqueue(item, later(now, flow.start_timeout))
 
     async def complete(self, run_id: str, output: Json, *, once: bool) -> None:
         """End a run of an app's function with what the function returned."""
@@ -138,12 +179,27 @@ class RunLifecycle:
         told = {"error": {"message": error.message, "name": error.name}} if outcome is None else outcome
         await self._end(run_id, RunStatus.FAILED, data, told, once=once)
 
-    async def cancel(self, run_id: str, reason: str) -> bool:
-        """Cancel a run; False when it is over already."""
+    async def cancel(self, run_id: str, reason: str, *, rule: str = "") -> bool:
+        """Cancel a run; False when it is over already. `rule` is the one that asks for it, if any."""
         if (await self._state.load(run_id)).is_over:
             return False
-        await self._end(run_id, RunStatus.CANCELLED, {"reason": reason}, {}, once=True)
+        data = {"reason": reason, "rule": rule} if rule else {"reason": reason}
+        await self._end(run_id, RunStatus.CANCELLED, data, {}, once=True)
         return True
+
+    async def time_out(self, item: QueueItem) -> None:
+        """Cancel a run whose time is over, unless it was in time."""
+        try:
+            state = await self._state.load(item.run_id)
+        except NotFoundError:
+            return
+        if not state.is_over and (item.edge == FINISH or not await self._has_begun(state.run)):
+            what = "did not begin in time" if item.edge == START else "was not over in time"
+            await self.cancel(item.run_id, f"it {what}", rule=item.edge)
+
+    async def _has_begun(self, run: NewRun) -> bool:
+        begun = HistoryKind.RUN_STARTED if run.app_id else HistoryKind.STEP_STARTED
+        return any(entry.kind is begun for entry in await self._state.history(run.run_id))
 
     async def _end(
         self,
@@ -161,6 +217,8 @@ class RunLifecycle:
             run = (await self._state.load(run_id)).run
         for name, event in end_events(run, status, outcome, self._ids, self._clock.now()):
             await self.publish(f"{run_id}/{name}", event)
+        if run.keys or run.lock:
+            await self._admission.end(run)
         await self._state.end(run_id, status)
         # Last: what is left in the queue of a run that is over is not worked.
         await self._queue.discard(run_id=run_id)

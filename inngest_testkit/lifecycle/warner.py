@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import warnings
 
-__all__ = ["FlowControlWarning", "TriggerExpressionWarning", "UnknownFieldWarning", "Warner"]
+__all__ = ["TriggerExpressionWarning", "UnknownFieldWarning", "Warner"]
 
 
 class TriggerExpressionWarning(UserWarning):
     """A trigger's expression could not be evaluated for an event, so the function was not started."""
 
     # So that a filter can name it as it is imported.
-    __module__ = "inngest_testkit"
-
-
-class FlowControlWarning(UserWarning):
-    """A function asks for flow control that is read and not enforced."""
-
     __module__ = "inngest_testkit"
 
 

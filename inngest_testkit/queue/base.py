@@ -37,6 +37,12 @@ class ItemKind(StrEnum):
     SLEEP = "sleep"
     #: A cron schedule is due.
     CRON = "cron"
+    #: The time is over that a run has to start, or to finish.
+    TIMEOUT = "timeout"
+    #: A debounced event has waited for its period.
+    DEBOUNCE = "debounce"
+    #: A batch has waited for as long as it may.
+    BATCH = "batch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,8 @@ class QueueItem:
     `token` is what the run counts as pending while the work is not done. `attempt` counts from 0.
     `result` is the response of a step in flight (`FINISH`). `call` belongs to `CALL` and `SLEEP`, where `step` is the
     key of the step, empty for a call that targets none. For `CRON`, `function_id`, `function_version` and
-    `trigger` (its index) name the schedule, and `run_id` is empty.
+    `trigger` (its index) name the schedule, and `run_id` is empty. For `TIMEOUT`, `edge` names the time-out. `key` is
+    that of a debounced event or a batch.
     """
 
     id: str
@@ -78,6 +85,7 @@ class QueueItem:
     call: Call | None = None
     function_version: int = 0
     trigger: int = 0
+    key: str = ""
 
     def __repr__(self) -> str:
         what = self.step or (f"trigger {self.trigger}" if self.kind is ItemKind.CRON else "")
@@ -89,13 +97,15 @@ class QueueItem:
 @quick
 @dataclass(frozen=True, slots=True)
 class PendingItem:
-    """An item with the moment at which it is due."""
+    """An item with the moment at which it is due; of one that is parked, the moment at which it was."""
 
     item: QueueItem
     at: datetime
+    parked: bool = False
 
     def __repr__(self) -> str:
-        return f"<{self.at:%Y-%m-%d %H:%M:%S} {self.item!r}>"
+        parked = ", parked" if self.parked else ""
+        return f"<{self.at:%Y-%m-%d %H:%M:%S} {self.item!r}{parked}>"
 
 
 @quick
@@ -135,8 +145,12 @@ class Queue(Protocol):
         """Remove a leased item; nothing happens when the lease was lost."""
         ...
 
-    async def requeue(self, lease: Lease, at: datetime) -> None:
-        """Give a leased item back, due at `at`."""
+    async def requeue(self, lease: Lease, at: datetime | None) -> None:
+        """Give a leased item back, due at `at`; None parks it: it is not due before `reschedule` says when."""
+        ...
+
+    async def reschedule(self, item_id: str, at: datetime) -> bool:
+        """Let an item that waits or is parked be due at `at`; False when it is leased or not there."""
         ...
 
     async def extend(self, lease: Lease, until: datetime) -> Lease:

@@ -25,7 +25,7 @@ class _Entry:
     deliveries: int = 0
     receipt: int = 0
     lease_until: datetime | None = None
-    gone: bool = False
+    parked: bool = False
 
     @property
     def order(self) -> _Order:
@@ -33,11 +33,13 @@ class _Entry:
         return (self.at, self.priority, self.sequence, self)
 
 
+#: Where an entry stands in the heap; out of date once the entry has another sequence, or none (it is gone or parked).
 _Order: TypeAlias = tuple[datetime, int, int, _Entry]
+_NOWHERE = -1
 
 
 class MemoryQueue:
-    """A heap of items by (due time, priority, sequence); removed ones leave it when they come up."""
+    """A heap of items by (due time, priority, sequence); what is out of date leaves it when it comes up."""
 
     never_suspends = True
 
@@ -75,17 +77,19 @@ class MemoryQueue:
         leases: list[Lease] = []
         heap = self._heap
         while heap and len(leases) < limit:
-            entry = heap[0][3]
-            if not entry.gone and entry.at > now:
+            at, _, sequence, entry = heap[0]
+            if entry.sequence != sequence:
+                heapq.heappop(heap)
+            elif at > now:
                 break
-            heapq.heappop(heap)
-            if not entry.gone:
+            else:
+                heapq.heappop(heap)
                 leases.append(self._lease(entry, now))
         return leases
 
     def _lease_only(self, now: datetime, item_id: str) -> Sequence[Lease]:
         entry = self._entries.get(item_id)
-        if entry is None or entry.at > now or entry.lease_until is not None:
+        if entry is None or entry.at > now or entry.parked or entry.lease_until is not None:
             return ()
         self._heap.remove(entry.order)
         heapq.heapify(self._heap)
@@ -109,7 +113,7 @@ class MemoryQueue:
     async def peek(self, now: datetime) -> Sequence[PendingItem]:
         """See `Queue.peek`."""
         self._return_lost(now)
-        due = sorted(o for o in self._heap if not o[3].gone and o[0] <= now)
+        due = sorted(o for o in self._heap if o[3].sequence == o[2] and o[0] <= now)
         return [PendingItem(entry.item, at) for at, _, _, entry in due]
 
     def _held(self, lease: Lease) -> _Entry | None:
@@ -131,14 +135,30 @@ class MemoryQueue:
             if not of_run:
                 del self._by_run[item.run_id]
 
-    async def requeue(self, lease: Lease, at: datetime) -> None:
+    async def requeue(self, lease: Lease, at: datetime | None) -> None:
         """See `Queue.requeue`."""
         entry = self._held(lease)
-        if entry is not None:
-            del self._leased[lease.item.id]
-            self._sequence += 1
-            entry.at, entry.lease_until, entry.deliveries, entry.sequence = at, None, 0, self._sequence
-            heapq.heappush(self._heap, entry.order)
+        if entry is None:
+            return
+        del self._leased[lease.item.id]
+        entry.lease_until, entry.deliveries = None, 0
+        if at is None:
+            entry.parked = True
+        else:
+            self._put(entry, at)
+
+    async def reschedule(self, item_id: str, at: datetime) -> bool:
+        """See `Queue.reschedule`."""
+        entry = self._entries.get(item_id)
+        if entry is None or entry.lease_until is not None:
+            return False
+        self._put(entry, at)
+        return True
+
+    def _put(self, entry: _Entry, at: datetime) -> None:
+        self._sequence += 1
+        entry.at, entry.sequence, entry.parked = at, self._sequence, False
+        heapq.heappush(self._heap, entry.order)
 
     async def extend(self, lease: Lease, until: datetime) -> Lease:
         """See `Queue.extend`."""
@@ -152,17 +172,17 @@ class MemoryQueue:
         ids = list(self._by_run.get(run_id, ())) if run_id else [item_id]
         waiting = [e for i in ids if (e := self._entries.get(i)) is not None and e.lease_until is None]
         for entry in waiting:
-            entry.gone = True
+            entry.sequence = _NOWHERE
             self._forget(entry.item)
         if len(self._heap) > 64 and len(self._heap) > 2 * len(self._entries):
-            self._heap = [order for order in self._heap if not order[3].gone]
+            self._heap = [order for order in self._heap if order[3].sequence == order[2]]
             heapq.heapify(self._heap)
         return len(waiting)
 
     async def next_due(self) -> datetime | None:
         """See `Queue.next_due`."""
         heap = self._heap
-        while heap and heap[0][3].gone:
+        while heap and heap[0][3].sequence != heap[0][2]:
             heapq.heappop(heap)
         if not self._leased:
             return heap[0][0] if heap else None
@@ -173,4 +193,4 @@ class MemoryQueue:
 
     def snapshot(self) -> Sequence[PendingItem]:
         """See `Queue.snapshot`."""
-        return [PendingItem(e.item, at) for at, _, _, e in sorted(e.order for e in self._entries.values())]
+        return [PendingItem(e.item, at, e.parked) for at, _, _, e in sorted(e.order for e in self._entries.values())]

@@ -12,6 +12,7 @@ from inngest_testkit.clock import epoch_ms
 from inngest_testkit.errors import ExpressionError, NotFoundError, PauseLeasedError, PauseNotFoundError
 from inngest_testkit.events import INVOKED, SCHEDULED_TIMER, Event
 from inngest_testkit.expressions import DAG, SDK, compile_expression
+from inngest_testkit.flow.arrival import Arrival
 from inngest_testkit.functions.app import AppPlan
 from inngest_testkit.lifecycle.edges import edge_item, timeout_item, variables_of
 from inngest_testkit.lifecycle.warner import TriggerExpressionWarning
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from inngest_testkit.functions.plan import PlannedTrigger
     from inngest_testkit.lifecycle import AppSteps, Recorder, RunLifecycle, Warner
     from inngest_testkit.queue.base import Queue
+    from inngest_testkit.runner.intake import Intake
     from inngest_testkit.state.base import Pause, StateStore
 
 __all__ = ["Runner"]
@@ -44,10 +46,12 @@ class Runner:
         recorder: Recorder,
         lifecycle: RunLifecycle,
         steps: AppSteps,
+        intake: Intake,
         warner: Warner,
     ) -> None:
         self._clock, self._data, self._queue, self._state = clock, data, queue, state
-        self._recorder, self._lifecycle, self._steps, self._warner = recorder, lifecycle, steps, warner
+        self._recorder, self._lifecycle, self._steps = recorder, lifecycle, steps
+        self._intake, self._warner = intake, warner
 
     async def handle(self, message: Message) -> None:
         """Do all that one event causes: resume pauses, then start runs."""
@@ -66,17 +70,16 @@ class Runner:
             version = await self._data.function(invocation["fn_id"])
         except (NotFoundError, KeyError, TypeError):
             return  # retired since, or an event of this name that no step sent
-        cause = f"{message.id}/invoked"
-        await self._lifecycle.start(version, message.event, trigger="invoked", cause=cause, key=None, once=once)
+        delivery = f"{message.id}/invoked"
+        await self._intake.take(version, Arrival(message.event, "invoked", delivery, message.received_at, once=once))
 
     async def _consider(self, version: FunctionVersion, message: Message, *, once: bool) -> None:
         event = message.event
         for trigger in version.plan.triggers:
             if trigger.names(event.name) and self._is_met(trigger, version, event):
                 due = _due(version, event, self._clock.now())
-                await self._lifecycle.start(
-                    version, event, trigger=trigger.text, cause=message.id, key=event.id, once=once, at=due
-                )
+                arrival = Arrival(event, trigger.text, message.id, message.received_at, event.id, due, once)
+                await self._intake.take(version, arrival)
                 return
 
     def _is_met(self, trigger: PlannedTrigger, version: FunctionVersion, event: Event) -> bool:
@@ -104,6 +107,12 @@ class Runner:
             return
         await self._steps.resume(pause, message, once=once)
 
+    async def _offer_cancel(self, pause: Pause, event: Event) -> None:
+        """Cancel the run that asks for it on this event."""
+        if await self._is_awaited(pause, event):
+            reason = f"event {event.name!r} ({event.id}) came"
+            await self._lifecycle.cancel(pause.run_id, reason, rule="cancel")
+
     async def _is_awaited(self, pause: Pause, event: Event) -> bool:
         if pause.kind is PauseKind.INVOKE:
             return event.data.get("correlation_id") == pause.correlation
@@ -119,6 +128,9 @@ class Runner:
 
     async def _offer(self, pause: Pause, message: Message, *, once: bool) -> None:
         if pause.expires < message.received_at:
+            return
+        if pause.kind is PauseKind.CANCEL:
+            await self._offer_cancel(pause, message.event)
             return
         if pause.kind is not PauseKind.EDGE:
             await self._offer_step(pause, message, once=once)
@@ -203,7 +215,8 @@ class Runner:
         if isinstance(version.plan, AppPlan):
             # One for all functions with the same schedule.
             await self._lifecycle.publish(f"timer/{event.id}/{event.data['cron']}", event)
-        await self._lifecycle.start(version, event, trigger=trigger.text, cause=item.id, key=item.id, once=once)
+        arrival = Arrival(event, trigger.text, item.id, due, item.id, once=once)
+        await self._intake.take(version, arrival, batches=False)
         await self._schedule_cron(version, item.trigger, trigger, due)
 
 

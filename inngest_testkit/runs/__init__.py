@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inngest_testkit.runs.flow import Dropped, Held
 from inngest_testkit.runs.journal import Journal
 from inngest_testkit.runs.model import (
     Attempt,
@@ -17,7 +18,9 @@ from inngest_testkit.runs.view import Run, Steps
 
 __all__ = [
     "Attempt",
+    "Dropped",
     "ErrorInfo",
+    "Held",
     "HistoryEntry",
     "HistoryKind",
     "Journal",

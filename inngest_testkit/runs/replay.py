@@ -5,13 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from inngest_testkit.runs.model import Attempt, ErrorInfo, HistoryKind, RunStatus, StepRecord, StepStatus, Wait
+from inngest_testkit.runs.model import (
+    Attempt,
+    ErrorInfo,
+    HistoryEntry,
+    HistoryKind,
+    RunStatus,
+    StepRecord,
+    StepStatus,
+    Wait,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
-    from inngest_testkit.runs.model import HistoryEntry
     from inngest_testkit.values import Json
 
 __all__ = ["Replay", "replay"]
@@ -26,11 +34,12 @@ ENDS = {
 
 @dataclass(slots=True)
 class Replay:
-    """The state that a history tells; `waits` by the edge or step they belong to."""
+    """The state that a history tells; `waits` by the edge or step they belong to, `held` by the work that is held."""
 
     status: RunStatus = RunStatus.QUEUED
     steps: dict[str, StepRecord] = field(default_factory=dict)
     waits: dict[str, Wait] = field(default_factory=dict)
+    held: dict[str, HistoryEntry] = field(default_factory=dict)
     last_output: Json | None = None
     error: ErrorInfo | None = None
     ended_at: datetime | None = None
@@ -52,6 +61,11 @@ def replay(state: Replay, entries: Iterable[HistoryEntry]) -> Replay:
 
 def _started(state: Replay, entry: HistoryEntry) -> None:
     state.status = RunStatus.RUNNING
+    state.held.clear()
+
+
+def _held(state: Replay, entry: HistoryEntry) -> None:
+    state.held[entry.data["edge"]] = entry
 
 
 def _ended(state: Replay, entry: HistoryEntry) -> None:
@@ -59,6 +73,7 @@ def _ended(state: Replay, entry: HistoryEntry) -> None:
     state.error = entry.data.get("error", state.error)
     state.last_output = entry.data.get("output", state.last_output)
     state.waits.clear()
+    state.held.clear()
 
 
 def _edge_taken(state: Replay, entry: HistoryEntry) -> None:
@@ -87,10 +102,12 @@ def _waits(state: Replay, entry: HistoryEntry) -> None:
 
 
 def _call_failed(state: Replay, entry: HistoryEntry) -> None:
+    state.held.pop(entry.data["edge"], None)
     state.waits[entry.data["edge"]] = Wait("retry", entry.step or "", entry.data["retry_at"])
 
 
 def _call_answered(state: Replay, entry: HistoryEntry) -> None:
+    state.held.pop(entry.data["edge"], None)
     state.waits.pop(entry.data["edge"], None)
 
 
@@ -101,6 +118,7 @@ def _wait_over(state: Replay, entry: HistoryEntry) -> None:
 def _step_started(state: Replay, entry: HistoryEntry) -> None:
     step = entry.step or ""
     state.waits.pop(entry.data.get("edge", ""), None)
+    state.held.pop(entry.data.get("edge", ""), None)
     state.waits.pop(step, None)
     record = state.steps.get(step)
     attempt = Attempt(entry.attempt or 0, entry.at)
@@ -120,6 +138,7 @@ def _is_in_flight(record: StepRecord, attempt: Attempt) -> bool:
 
 def _step_takes(state: Replay, entry: HistoryEntry) -> None:
     step = entry.step or ""
+    state.held.pop(entry.data.get("edge", ""), None)
     state.waits[step] = Wait("step", step, entry.data["until"])
 
 
@@ -152,6 +171,7 @@ def _step_failed(state: Replay, entry: HistoryEntry) -> None:
 
 _FOLDS: dict[HistoryKind, Callable[[Replay, HistoryEntry], None]] = {
     HistoryKind.RUN_STARTED: _started,
+    HistoryKind.HELD: _held,
     HistoryKind.RUN_COMPLETED: _ended,
     HistoryKind.RUN_FAILED: _ended,
     HistoryKind.RUN_CANCELLED: _ended,

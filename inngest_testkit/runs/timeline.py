@@ -85,8 +85,16 @@ def _colored(lines: list[str], kinds: list[str]) -> str:
 def _expectations(run: Run, start: datetime) -> list[Row]:
     """Return what a run that is not over waits for."""
     return [
-        Row("…", wait.step, "", f"still waiting, until +{_since(wait.until, start)}", "waits") for wait in run.waiting
+        *(
+            Row("…", wait.step, "", f"still waiting, until +{_since(wait.until, start)}", "waits")
+            for wait in run.waiting
+        ),
+        *(Row("…", held.step, "", f"still waiting for {_rule(held.rule, held.key)}", "waits") for held in run.held),
     ]
+
+
+def _rule(rule: str, key: str) -> str:
+    return f"{rule} {key!r}" if key else rule
 
 
 def _moment(moment: datetime) -> str:
@@ -103,7 +111,19 @@ def _short(text: str) -> str:
 
 
 def _created(entry: HistoryEntry, start: datetime) -> tuple[str, str]:
-    return "run", f"run starts: {entry.data.get('trigger', '')}"
+    events = f" with {entry.data['events']} events" if "events" in entry.data else ""
+    return "run", f"run starts: {entry.data.get('trigger', '')}{events}"
+
+
+def _held(entry: HistoryEntry, start: datetime) -> tuple[str, str]:
+    data = entry.data
+    until = "" if data["until"] is None else f" until +{_since(data['until'], start)}"
+    ahead = f", {data['ahead']} ahead of it" if data["ahead"] else ""
+    return "waits", f"waits for {_rule(data['rule'], data['key'])}{until}{ahead}"
+
+
+def _run_started(entry: HistoryEntry, start: datetime) -> tuple[str, str] | None:
+    return ("run", f"begins, {_since(entry.at, start)} after it was created") if entry.at > start else None
 
 
 def _edge_taken(entry: HistoryEntry, start: datetime) -> tuple[str, str] | None:
@@ -174,12 +194,16 @@ def _step_failed(entry: HistoryEntry, start: datetime) -> tuple[str, str]:
 def _run_over(entry: HistoryEntry, start: datetime) -> tuple[str, str]:
     error = entry.data.get("error")
     reason = error or entry.data.get("reason")
+    if entry.data.get("rule", "cancel") != "cancel":
+        reason = f"{entry.data['rule']}: {reason}"
     # In full: the remedy is at the end.
     return "failed" if error else "run", entry.kind.value + (f": {' '.join(str(reason).split())}" if reason else "")
 
 
 _DESCRIBE: dict[HistoryKind, Callable[[HistoryEntry, datetime], tuple[str, str] | None]] = {
     HistoryKind.RUN_CREATED: _created,
+    HistoryKind.RUN_STARTED: _run_started,
+    HistoryKind.HELD: _held,
     HistoryKind.EDGE_TAKEN: _edge_taken,
     HistoryKind.EDGE_NOT_TAKEN: _edge_not_taken,
     HistoryKind.PAUSE_SAVED: _pause_saved,

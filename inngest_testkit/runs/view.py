@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from inngest_testkit.errors import NotFoundError
 from inngest_testkit.records import quick
 from inngest_testkit.runs.entries import Entry
+from inngest_testkit.runs.flow import Held
 from inngest_testkit.runs.model import (
     ErrorInfo,
     HistoryEntry,
@@ -44,7 +45,7 @@ class Run:
 
     The object is a view: after `engine.advance(...)` the same object tells the newer state. Attributes: `id`,
     `function_id`, `status`, `steps` (those that have begun, in that order), `output`, `error`, `events` (that
-    started it), `waiting`, `history`, `started_at`, `ended_at`.
+    started it), `waiting`, `held`, `history`, `started_at`, `ended_at`.
     """
 
     id: str
@@ -152,6 +153,11 @@ class Run:
     def waiting(self) -> tuple[Wait, ...]:
         """What the run waits for, soonest first; nothing when it is over."""
         return self._replay.waiting
+
+    @property
+    def held(self) -> tuple[Held, ...]:
+        """The run's work that is due and has to wait for concurrency or throttle, in the order in which it came."""
+        return tuple(Held.of_entry(entry, self.function_id) for entry in self._replay.held.values())
 
     @property
     def started_at(self) -> datetime:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inngest_testkit.errors import suggestion
+from inngest_testkit.runs.flow import held_by
 from inngest_testkit.runs.model import HistoryKind, RunStatus, StepStatus
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def why_not(run: Run, step: str) -> str:
         return f"it has not run: {not_come_to(run, step)}{near}"
     if step not in run.step_ids:
         return f"function {run.function_id!r} has no such step" + suggestion(step, run.step_ids, label="known steps")
-    reasons = [*_waits(run, step), *_outcomes(run, step)] or _parents(run, step)
+    held = _held(run, step)
+    reasons = [*held, *_waits(run, step), *_outcomes(run, step)] or _parents(run, step)
     over = _over(run)
     return "it has not run: " + "; ".join([*reasons, *([over] if over else [])])
 
@@ -41,7 +43,7 @@ def not_come_to(run: Run, step: str) -> str:
         found = "the function came to it, and it is due but has not been worked yet"
     else:
         found = "the function has not come to it"
-    waits = [_hindrance(wait) for wait in run.waiting]
+    waits = [*map(_hindrance, run.waiting), *_held(run)]
     over = _over(run) or ("the run is completed" if run.is_over else "")
     return "; ".join([found, *waits, *([over] if over else [])])
 
@@ -58,6 +60,16 @@ def _hindrance(wait: Wait) -> str:
         case "retry":
             return f"{f'step {wait.step!r}' if wait.step else 'the function'} is not tried again {until}"
     return f"step {wait.step!r} is under way {until}"
+
+
+def _held(run: Run, step: str | None = None) -> list[str]:
+    """Say what flow control holds back: the whole run, and the step (None: any)."""
+    texts = []
+    for held in run.held:
+        if step is None or held.step in ("", step):
+            what = "the run" if not held.step else "it" if step == held.step else f"step {held.step!r}"
+            texts.append(f"{what} waits {held_by(held)}")
+    return texts
 
 
 def _waits(run: Run, step: str) -> list[str]:

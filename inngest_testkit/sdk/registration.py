@@ -16,12 +16,13 @@ from urllib.parse import urlsplit
 from inngest_testkit.cron import Schedule
 from inngest_testkit.errors import CronError, InvalidFunctionsError
 from inngest_testkit.functions.app import AppFunction
+from inngest_testkit.functions.configuration import Section, shown
 from inngest_testkit.functions.dsn import slug
 from inngest_testkit.functions.model import Trigger
-from inngest_testkit.sdk.configuration import Section, shown
-from inngest_testkit.sdk.options import FLOW_CONTROL, check_options
+from inngest_testkit.functions.options import check_options
+from inngest_testkit.functions.problems import Problem
 
-__all__ = ["LONGEST_NAME", "MOST_TRIGGERS", "flow_control_of", "read_functions"]
+__all__ = ["LONGEST_NAME", "MOST_TRIGGERS", "read_functions"]
 
 MOST_TRIGGERS = 10
 #: Bytes of UTF-8 that the name of a trigger's event, or a schedule, may have.
@@ -39,24 +40,20 @@ def read_functions(app_id: str, configs: Sequence[Mapping[str, Any]]) -> tuple[A
 
     Raises `InvalidFunctionsError` with every problem of every function, in the order of the configuration.
     """
-    problems: list[str] = []
+    problems: list[Problem] = []
     if not app_id:
-        problems.append("App ID required; give the app an id, such as 'shop'")
+        problems.append(Problem((), "App ID required; give the app an id, such as 'shop'"))
     functions: dict[str, AppFunction] = {}
     for place, config in zip(_places(configs), configs, strict=True):
         if isinstance(config, Mapping):
             function = _read_function(app_id, Section(place, config, problems))
             functions[function.id] = function
         else:
-            problems.append(f"{place}: expected an object, found {shown(config)}; write the function's configuration")
+            message = f"expected an object, found {shown(config)}; write the function's configuration"
+            problems.append(Problem((), message, place))
     if problems:
-        raise InvalidFunctionsError(problems)
+        raise InvalidFunctionsError([str(problem) for problem in problems])
     return tuple(functions.values())
-
-
-def flow_control_of(function: AppFunction) -> tuple[str, ...]:
-    """Give the names of the flow-control options that a function uses, sorted."""
-    return tuple(option for option in FLOW_CONTROL if function.config.get(option) not in (None, "", [], (), {}))
 
 
 def _places(configs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -184,19 +181,21 @@ def _read_steps(function: Section) -> int | None:
     retries = None
     for name, content in contents.items():
         place = f"{function.place}, step {shown(name)}"
+        known = content if isinstance(content, Mapping) else {}
+        step = Section(place, known, function.problems, path=("steps", name))
         if content is None or isinstance(content, Mapping):
-            step = Section(place, content or {}, function.problems)
             _check_step(function, step)
             retries = _read_retries(function, step)
         else:
-            function.problems.append(f"{place}: expected an object, found {shown(content)}; write {{...}}")
+            step.problem("", f"expected an object, found {shown(content)}; write {{...}}")
     return retries
 
 
 def _check_step(function: Section, step: Section) -> None:
     step.text("id")
     step.text("name", missing="All steps must have a name; write one, such as 'step'")
-    runtime = step.inner("runtime") or Section(f"{step.place}, runtime", {}, step.problems, ".")
+    place = f"{step.place}, runtime"
+    runtime = step.inner("runtime") or Section(place, {}, step.problems, ".", (*step.path, "runtime"))
     if not isinstance(url := runtime.content.get("url"), str):
         name = function.content.get("name")
         found = "" if url is None else f"found {shown(url)}, "

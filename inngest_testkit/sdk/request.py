@@ -36,7 +36,8 @@ class Memos:
     def __init__(self, run: NewRun) -> None:
         self._count = 0
         self._ids = self._steps = b""
-        self.event, self.events = run.event.raw, b"[%b]" % run.event.raw
+        self.event = run.event.raw
+        self.events = b"[%b]" % b",".join([run.event.raw, *(event.raw for event in run.batch)])
         self.function, self.run = run.workflow_id.encode(), run.run_id.encode()
 
     def of(self, outputs: Mapping[str, Json]) -> tuple[bytes, bytes]:

@@ -29,7 +29,11 @@ PAUSE_LEASE = timedelta(seconds=5)
 @quick
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """What a run is created with. `key` is the idempotency key, `cause` the delivery of the event that asks for it."""
+    """What a run is created with. `key` is the idempotency key, `cause` the delivery of the event that asks for it.
+
+    `batch` holds the events after the first. `priority` is in seconds, `keys` are the values of the keys by which flow
+    control counts the run, and `lock` what it keeps other runs from while it is alive.
+    """
 
     run_id: str
     function_id: str
@@ -41,6 +45,10 @@ class NewRun:
     created_at: datetime
     #: The app that the function belongs to; empty for a DAG function.
     app_id: str = ""
+    batch: tuple[Json, ...] = ()
+    priority: int = 0
+    keys: tuple[str, ...] = ()
+    lock: str = ""
 
 
 @quick
@@ -86,6 +94,8 @@ class PauseKind(StrEnum):
     WAIT = "wait"
     #: A step of an app's function that waits for the run that it invoked.
     INVOKE = "invoke"
+    #: A run that the event cancels.
+    CANCEL = "cancel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +130,9 @@ class StateStore(Protocol):
     async def create(self, run: NewRun) -> RunState:
         """Create a run with nothing pending.
 
-        Raises `IdentifierExistsError` when a run of another cause has the key. Repeated with the same key and cause,
-        also under a new run id, it changes nothing and returns the state of the run that is there.
+        Raises `IdentifierExistsError` when a run of another cause has the key, which was created less than 24 hours
+        (`IDEMPOTENCY_PERIOD`) before, deleted or not. Repeated with the same key and cause, also under a new run id, it
+        changes nothing and returns the state of the run that is there.
         """
         ...
 
@@ -207,5 +218,5 @@ class StateStore(Protocol):
         ...
 
     async def delete(self, run_id: str) -> None:
-        """Forget a run and its idempotency key; nothing happens when it is unknown."""
+        """Forget a run, but not its idempotency key while that counts; nothing happens when it is unknown."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
@@ -15,6 +16,7 @@ from inngest_testkit.errors import (
     PauseNotFoundError,
 )
 from inngest_testkit.expressions import equality_key, lookup
+from inngest_testkit.functions.flow_control import IDEMPOTENCY_PERIOD
 from inngest_testkit.runs.model import ErrorInfo, HistoryEntry, RunStatus
 from inngest_testkit.state.base import PAUSE_LEASE, NewRun, Pause, RunState, WaitKey
 
@@ -177,7 +179,8 @@ class MemoryStateStore:
 
     def __init__(self) -> None:
         self._runs = _Runs()
-        self._keys: dict[str, str] = {}
+        #: Idempotency keys with run and cause, those created first at the front.
+        self._keys: OrderedDict[str, tuple[str, str, datetime]] = OrderedDict()
         self._pauses: dict[str, Pause] = {}
         self._leases: dict[str, tuple[str, datetime]] = {}
         self._waiting: dict[str, _Waiting] = {}
@@ -185,13 +188,23 @@ class MemoryStateStore:
 
     async def create(self, run: NewRun) -> RunState:
         """See `StateStore.create`."""
-        record = self._runs.get(self._keys.get(run.key, run.run_id))
+        self._expire_keys(run.created_at)
+        run_id, cause, _ = self._keys.get(run.key, (run.run_id, run.cause, None))
+        if cause != run.cause:
+            raise IdentifierExistsError(run.key, run_id)
+        record = self._runs.get(run_id)
         if record is None:
             record = self._runs[run.run_id] = _Record(run)
-            self._keys[run.key] = run.run_id
-        elif record.run.cause != run.cause:
-            raise IdentifierExistsError(run.key, record.run.run_id)
+            self._keys.pop(run.key, None)
+            self._keys[run.key] = (run.run_id, run.cause, run.created_at)
         return record.snapshot()
+
+    def _expire_keys(self, now: datetime) -> None:
+        while self._keys:
+            key = next(iter(self._keys))
+            if now - self._keys[key][2] < IDEMPOTENCY_PERIOD:
+                return
+            del self._keys[key]
 
     async def load(self, run_id: str) -> RunState:
         """See `StateStore.load`."""
@@ -340,4 +353,3 @@ class MemoryStateStore:
         if record is not None:
             await self.end(run_id, RunStatus.CANCELLED)
             del self._runs[run_id]
-            self._keys.pop(record.run.key, None)

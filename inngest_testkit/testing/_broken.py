@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from inngest_testkit.functions.model import TRIGGER, Function, Step, after, docker, on_cron, on_event
+from inngest_testkit.functions.model import OPTIONS, TRIGGER, Function, Step, after, docker, on_cron, on_event
 from inngest_testkit.testing._extra import st
 from inngest_testkit.testing._functions import Returns, functions
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import DrawFn, SearchStrategy
 
-    from inngest_testkit.functions.model import After, Trigger
+    from inngest_testkit.functions.model import After, FlowOptions, Trigger
     from inngest_testkit.testing._functions import FunctionOptions
 
 __all__ = ["DEFECTS", "Defect", "broken_functions"]
@@ -22,6 +22,16 @@ __all__ = ["DEFECTS", "Defect", "broken_functions"]
 _BAD_EXPRESSIONS = ("event.data.n ==", "(event.data.n == 1", "event.data.n === 1", "nothing.n == 1")
 _BAD_DURATIONS = ("soon", "5", "1 h", "", "1y")
 _BAD_CRONS = ("* * * *", "60 * * * *", "every day", "* * * * * *")
+_BAD_OPTIONS: tuple[FlowOptions, ...] = (
+    {"batch_events": {"max_size": 1, "timeout": "5s"}},
+    {"cancel": {"event": "stop", "if": "size(event.data.list) == 1"}},
+    {"concurrency": [{"limit": 1, "scope": "env"}]},
+    {"debounce": {"period": "8d"}},
+    {"priority": {"run": "event.data."}},
+    {"rate_limit": {"limit": 10, "period": "25h"}},
+    {"singleton": {"mode": "wait"}},
+    {"timeouts": {"start": "soon"}},
+)
 
 
 class Defect(NamedTuple):
@@ -50,8 +60,9 @@ def _broken(draw: DrawFn, valid: SearchStrategy[Function], kind: str) -> tuple[F
 
 def _as_written(function: Function) -> SearchStrategy[Function]:
     """Give the same function, so that it is shown as the call that makes it."""
-    triggers, parts = map(st.just, function.triggers), {k: st.just(v) for k, v in function.flow_control.items()}
-    return st.builds(Function, st.just(function.id), *triggers, steps=st.just(list(function.steps)), **parts)
+    triggers, written = map(st.just, function.triggers), function.flow_control
+    options = {name: st.just(written[key]) for name, key in OPTIONS.items() if key in written}
+    return st.builds(Function, st.just(function.id), *triggers, steps=st.just(list(function.steps)), **options)
 
 
 _Broken = tuple[Function, str | None]
@@ -112,6 +123,11 @@ def _throttle(_: DrawFn, function: Function, __: Step) -> _Broken:
     return Function(function.id, *function.triggers, steps=function.steps, throttle={"count": 1}), None
 
 
+def _flow_control(draw: DrawFn, function: Function, _: Step) -> _Broken:
+    options = draw(st.sampled_from(_BAD_OPTIONS))
+    return Function(function.id, *function.triggers, steps=function.steps, **options), None
+
+
 def _with_triggers(function: Function, triggers: Sequence[Trigger]) -> Function:
     return Function(function.id, *triggers, steps=function.steps)
 
@@ -156,6 +172,7 @@ _DEFECTS: dict[str, Callable[[DrawFn, Function, Step], _Broken]] = {
     "function without id": _no_id,
     "idempotency": _idempotency,
     "throttle": _throttle,
+    "flow control": _flow_control,
 }
 
 #: The kinds of defect that a broken function can have.

@@ -459,8 +459,8 @@ def test_the_schema_refuses_unknown_fields_and_null(tmp_path):
     assert cue_problems(tmp_path, text) == [
         (
             "inngest.cue:4:15: function 'x', idempotencey: field not allowed: 'idempotencey'; "
-            "known: 'id', 'idempotency', 'name', "
-            "'steps', 'throttle', 'triggers'; did you mean 'idempotency'?"
+            "known: 'batchEvents', 'cancel', 'concurrency', 'debounce', 'id', 'idempotency', 'name', 'priority', "
+            "'rateLimit', 'singleton', … (14 in all); did you mean 'idempotency'?"
         ),
         (
             "inngest.cue:5:52: function 'x', step 'a', runtime.verb: field not allowed: 'verb'; "

@@ -129,21 +129,7 @@ HEADS = {
         Function("x", on_event("e", definition=EventDefinition("json-schema", 5))),
         "error converting json-schema definition: expected text or an object, found int",
     ),
-    "idempotency": (Function("x", EVENT, idempotency=5), "idempotency: expected an expression as text, found 5"),
-    "throttle": (Function("x", EVENT, throttle="1h"), "throttle: expected {count, period, key}, found '1h'"),
-    "throttle without period": (Function("x", EVENT, throttle={"count": 1}), "throttle: a throttle needs its period"),
-    "throttle period": (
-        Function("x", EVENT, throttle={"period": 60}),
-        "throttle.period: invalid throttle period: 60 is not a duration",
-    ),
-    "throttle count": (
-        Function("x", EVENT, throttle={"count": 0, "period": "1h"}),
-        "throttle.count: count is how many runs",
-    ),
-    "throttle key": (
-        Function("x", EVENT, throttle={"key": 5, "period": "1h"}),
-        "throttle.key: expected an expression as text",
-    ),
+    "flow control": (Function("x", EVENT, idempotency=5), "idempotency: expected an expression as text, found 5"),
 }
 
 

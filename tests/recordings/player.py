@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from inngest_testkit import Engine, FlowControlWarning, HistoryKind, TriggerExpressionWarning
+from inngest_testkit import Engine, HistoryKind, TriggerExpressionWarning
 from inngest_testkit.errors import EventError, InvalidFunctionsError
 from inngest_testkit.functions.model import HttpRuntime
 from inngest_testkit.ids import workflow_uuid
@@ -39,10 +39,7 @@ def play(recording: Recording, folder: Path) -> Behaviour:
     recording.write(folder)
     with Engine(start=_start(recording)) as engine:
         try:
-            with warnings.catch_warnings():
-                # The server reads flow control and does not enforce it, as the recordings show.
-                warnings.simplefilter("ignore", FlowControlWarning)
-                engine.load(folder)
+            engine.load(folder)
         except InvalidFunctionsError as error:
             return Behaviour(problems=error.problems)
         return _Player(recording, engine).play()

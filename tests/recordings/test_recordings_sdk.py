@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inngest_testkit import FlowControlWarning
-
 from .deliberate import expectation
 from .sdk_behaviour import recorded
 from .sdk_comparing import differences
@@ -21,7 +19,7 @@ from .sdk_deliberate import EXPECTED
 from .sdk_player import play, start_of
 from .sdk_recording import FOLDER, SdkRecording, names
 from .sdk_values import Reader
-from .sdk_waiting import ELSEWHERE, SAID, USES, WAITS_FOR
+from .sdk_waiting import ELSEWHERE, USES, WAITS_FOR
 
 if TYPE_CHECKING:
     from .sdk_behaviour import SdkBehaviour
@@ -74,20 +72,13 @@ def test_every_recording_has_one_place():
     assert WAITS_FOR.keys() | ELSEWHERE.keys() | set(PLAYED) == set(names())
     assert not WAITS_FOR.keys() & ELSEWHERE.keys()
     assert EXPECTED.keys() <= set(PLAYED)
-    assert len(PLAYED) >= 85
+    assert len(PLAYED) >= 111
     assert all((FOLDER.parents[3] / test).is_file() for test in ELSEWHERE.values())
 
 
 @pytest.mark.parametrize("name", WAITS_FOR)
 def test_what_waits_uses_the_feature(name):
     assert USES[WAITS_FOR[name]](SdkRecording.read(name))
-
-
-@pytest.mark.parametrize("name", [name for name, feature in WAITS_FOR.items() if feature in SAID])
-def test_what_waits_asks_for_what_is_not_enforced(name):
-    """Once the engine no longer says so, the recording has to be played."""
-    with pytest.raises(FlowControlWarning):
-        play(SdkRecording.read(name))
 
 
 # -- that differences are seen

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from inngest_testkit.functions.app import plan_app_function
 from inngest_testkit.functions.model import Trigger
-from inngest_testkit.sdk.options import FLOW_CONTROL
+from inngest_testkit.functions.options import FLOW_CONTROL
 from inngest_testkit.sdk.registration import flow_control_of, read_functions
 
 from .registered import RECORDINGS, URL, function, problem_of, problems_of, recording, with_step
@@ -251,6 +251,44 @@ PLACES = {
 def test_a_problem_names_place_finding_and_remedy(case):
     fields, text = PLACES[case]
     assert problem_of(**fields).startswith(text)
+
+
+@pytest.mark.parametrize(
+    "triggers",
+    [
+        None,
+        [{"event": "a"}, {"event": "a", "expression": "true"}, {"event": "a", "expression": "event.id == ''"}],
+        [{"cron": "* * * * *", "jitter": "5m"}, {"cron": "*/2 * * * *", "jitter": " "}],
+        [{"event": "é" * 127}, {"event": "x" * 255}],
+    ],
+)
+def test_what_the_server_takes_is_taken(triggers):
+    """Not recorded, but in the server's code: null is left out, and odd triggers that it does not look at."""
+    assert problems_of(function(triggers=triggers)) == []
+
+
+# -- flow control
+
+
+@pytest.mark.parametrize("option", ["batchEvents", "concurrency", "debounce", "priority", "singleton", "throttle"])
+@pytest.mark.parametrize("nothing", [None, [], {}])
+def test_options_that_say_nothing_are_not_used(option, nothing):
+    (read,) = read_functions("shop", [function()])
+    read.config[option] = nothing
+    assert flow_control_of(read) == ()
+
+
+def test_flow_control_is_named():
+    """Only the options that steer when runs start and end are named, sorted, as they are registered."""
+    config = function(
+        timeouts={"start": "1s"},
+        cancel=[{"event": "stop"}],
+        throttle={"limit": 1, "period": "1s"},
+        idempotency="event.id",
+        concurrency=3,
+    )
+    (read,) = read_functions("shop", [config])
+    assert flow_control_of(read) == ("cancel", "concurrency", "idempotency", "throttle", "timeouts")
 
 
 # -- anything at all

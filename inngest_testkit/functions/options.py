@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from inngest_testkit.errors import ExpressionSyntaxError
 from inngest_testkit.expressions import tree
-from inngest_testkit.sdk.configuration import Section, parse_text, shown
+from inngest_testkit.functions.configuration import Section, parse_text, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The options of registered functions: what is wrong with them, what is odd but taken, and which are named."""
+"""The options of registered functions: what is wrong with them, and what is odd but taken."""
 
 from __future__ import annotations
 
@@ -6,10 +6,23 @@ import re
 
 import pytest
 
-from inngest_testkit.sdk.options import FLOW_CONTROL
-from inngest_testkit.sdk.registration import flow_control_of, read_functions
+from inngest_testkit.functions.configuration import Section
+from inngest_testkit.functions.options import FLOW_CONTROL, check_options
 
-from .registered import function, problem_of, problems_of
+
+def problems_of(**options):
+    """Give what is wrong with the options of a function."""
+    problems = []
+    check_options(Section("function 'shop-a'", options, problems))
+    return [str(problem) for problem in problems]
+
+
+def problem_of(**options):
+    """Give the one problem, without the function's name."""
+    (found,) = problems_of(**options)
+    assert found.startswith("function 'shop-a', ")
+    return found.removeprefix("function 'shop-a', ")
+
 
 PLACES = {
     "concurrency limit": (
@@ -74,16 +87,7 @@ def test_a_problem_names_place_finding_and_remedy(case):
 @pytest.mark.parametrize(
     "fields",
     [
-        {"triggers": None, "cancel": None, "concurrency": None, "debounce": None, "rateLimit": None, "singleton": None},
-        {
-            "triggers": [
-                {"event": "a"},
-                {"event": "a", "expression": "true"},
-                {"event": "a", "expression": "event.id == ''"},
-            ]
-        },
-        {"triggers": [{"cron": "* * * * *", "jitter": "5m"}, {"cron": "*/2 * * * *", "jitter": " "}]},
-        {"triggers": [{"event": "é" * 127}, {"event": "x" * 255}]},
+        {"cancel": None, "concurrency": None, "debounce": None, "rateLimit": None, "singleton": None},
         {"concurrency": [{"limit": 1, "key": "nothing.known"}, {"limit": 1, "scope": "Env", "key": "event.id"}]},
         {"concurrency": {"fn": [{"limit": 1, "key": "event.id"}], "step": [{"limit": 2}]}},
         {"concurrency": "many"},
@@ -98,11 +102,11 @@ def test_a_problem_names_place_finding_and_remedy(case):
 )
 def test_what_the_server_takes_is_taken(fields):
     """Not recorded, but in the server's code: null is left out, and odd values that it does not look at."""
-    assert problems_of(function(**fields)) == []
+    assert problems_of(**fields) == []
 
 
 def test_all_that_a_cancellation_may_not_do_is_named():
-    found = problems_of(function(cancel=[{"event": "c", "if": "has(event.data.a) && -event.data.n * 2 == size('x')"}]))
+    found = problems_of(cancel=[{"event": "c", "if": "has(event.data.a) && -event.data.n * 2 == size('x')"}])
     assert [re.search(r"invalid: (.*) at ", each)[1] for each in found] == [
         "macros are disallowed (uses 'has')",
         "function calls are disallowed (uses '_*_')",
@@ -124,7 +128,7 @@ def test_all_that_a_cancellation_may_not_do_is_named():
 )
 def test_what_a_cancellation_may_do(text):
     """Comparisons and logic, and (the server's code) conversions of numbers, choices, and anything in a list."""
-    assert problems_of(function(cancel=[{"event": "c", "if": text}])) == []
+    assert problems_of(cancel=[{"event": "c", "if": text}]) == []
 
 
 def test_a_macro_over_a_list_is_named_once():
@@ -133,23 +137,5 @@ def test_a_macro_over_a_list_is_named_once():
     )
 
 
-@pytest.mark.parametrize("option", ["batchEvents", "concurrency", "debounce", "priority", "singleton", "throttle"])
-@pytest.mark.parametrize("nothing", [None, [], {}])
-def test_options_that_say_nothing_are_not_used(option, nothing):
-    (read,) = read_functions("shop", [function()])
-    read.config[option] = nothing
-    assert flow_control_of(read) == ()
-
-
-def test_flow_control_is_named():
-    """Only the options that steer when runs start and end are named, sorted, as they are registered."""
-    config = function(
-        timeouts={"start": "1s"},
-        cancel=[{"event": "stop"}],
-        throttle={"limit": 1, "period": "1s"},
-        idempotency="event.id",
-        concurrency=3,
-    )
-    (read,) = read_functions("shop", [config])
-    assert flow_control_of(read) == ("cancel", "concurrency", "idempotency", "throttle", "timeouts")
+def test_the_options_are_sorted():
     assert list(FLOW_CONTROL) == sorted(FLOW_CONTROL)

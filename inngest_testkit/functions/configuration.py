@@ -15,12 +15,14 @@ from inngest_testkit.durations import parse_duration
 from inngest_testkit.errors import DurationError, ExpressionSyntaxError, suggestion
 from inngest_testkit.expressions import SDK, compile_expression
 from inngest_testkit.expressions.parser import parse
+from inngest_testkit.functions.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
     from inngest_testkit.expressions.tree import Node
+    from inngest_testkit.functions.problems import Path
 
 __all__ = ["Section", "compile_text", "parse_text", "shown"]
 
@@ -49,19 +51,21 @@ def compile_text(text: str) -> None:
 class Section:
     """One object of a configuration: where it stands, what it holds, and the list that its problems go to.
 
-    A reader gives None for a field that is left out and for one that it has complained about.
+    `place` is where it stands for a reader, `path` the keys and numbers that lead to it. A reader gives None for a
+    field that is left out and for one that it has complained about.
     """
 
     place: str
     content: Mapping[str, Any]
-    problems: list[str]
+    problems: list[Problem]
     #: What stands between the place and the name of a field.
     joint: str = ", "
+    path: Path = ()
 
     def problem(self, field: str, message: str) -> None:
         """Note what is wrong with a field, or with the whole object when `field` is empty."""
         where = f"{self.place}{self.joint}{field}" if field else self.place
-        self.problems.append(f"{where}: {message}")
+        self.problems.append(Problem((*self.path, field) if field else self.path, message, where))
 
     def has(self, field: str) -> bool:
         """Whether a field is given and not null."""
@@ -130,10 +134,9 @@ class Section:
         value = self.content.get(field)
         if value is None:
             return None
-        place = f"{self.place}{self.joint}{field}"
         if isinstance(value, Mapping):
-            return Section(place, value, self.problems, ".")
-        self.problems.append(f"{place}: expected an object, found {shown(value)}; write {{...}} with its fields")
+            return Section(f"{self.place}{self.joint}{field}", value, self.problems, ".", (*self.path, field))
+        self.problem(field, f"expected an object, found {shown(value)}; write {{...}} with its fields")
         return None
 
     def each(self, field: str, noun: str) -> list[Section]:
@@ -145,10 +148,12 @@ class Section:
             self.problem(field, f"expected a list, found {shown(value)}; write [...] around it")
             return []
         found = []
-        for number, item in enumerate(value, start=1):
-            place = f"{self.place}{self.joint}{noun} {number}"
+        for number, item in enumerate(value):
+            place = f"{self.place}{self.joint}{noun} {number + 1}"
+            content = item if isinstance(item, Mapping) else {}
+            section = Section(place, content, self.problems, path=(*self.path, field, number))
             if item is None or isinstance(item, Mapping):
-                found.append(Section(place, item or {}, self.problems))
+                found.append(section)
             else:
-                self.problems.append(f"{place}: expected an object, found {shown(item)}; write {{...}} with its fields")
+                section.problem("", f"expected an object, found {shown(item)}; write {{...}} with its fields")
         return found
