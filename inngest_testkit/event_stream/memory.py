@@ -59,10 +59,8 @@ class MemoryEventStream:
             self._return_lost(now)
         if not self._waiting:
             return ()
-        messages: list[Message] = []
-        while self._waiting and len(messages) < limit:
-            messages.append(self._take(now + MESSAGE_LEASE))
-        return messages
+        until = now + MESSAGE_LEASE
+        return [self._take(until) for _ in range(min(limit, len(self._waiting)))]
 
     def _take(self, until: datetime | None) -> Message:
         message = self._waiting.popleft()

@@ -38,12 +38,12 @@ __all__ = ["DagWorker", "runs_step"]
 
 def runs_step(item: QueueItem, state: RunState) -> bool:
     """Whether an item runs a step; the end of one, and the edge to one that is done, do not."""
-    kind = item.kind
-    return (kind is ItemKind.EDGE or kind is ItemKind.RETRY) and item.step != TRIGGER and item.step not in state.outputs
+    return item.kind in _RUN and item.step != TRIGGER and item.step not in state.outputs
 
 
 #: Taken out of their enumerations once, which is slow.
 _EDGE = ItemKind.EDGE
+_RUN = frozenset({ItemKind.EDGE, ItemKind.RETRY})
 _STARTED, _TAKES, _COMPLETED = HistoryKind.STEP_STARTED, HistoryKind.STEP_TAKES, HistoryKind.STEP_COMPLETED
 
 

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["Executor"]
 
 
-#: Taken out of their enumeration once, which is slow.
-_CRON, _PAUSE = ItemKind.CRON, ItemKind.PAUSE
+#: The work of runs under way, which is most of all.
+_OF_RUNS = frozenset({ItemKind.EDGE, ItemKind.RETRY, ItemKind.FINISH, ItemKind.CALL, ItemKind.SLEEP})
 
 
 class Executor:
@@ -66,9 +66,12 @@ class Executor:
     async def work(self, lease: Lease) -> None:
         """Do what an item asks for, then complete it."""
         item, once = lease.item, lease.deliveries > 1
-        if item.kind is _CRON:
+        if item.kind in _OF_RUNS:
+            if not await self._work_run(lease, once=once):
+                return
+        elif item.kind is ItemKind.CRON:
             await self._runner.fire_cron(item, lease.at, once=once)
-        elif item.kind is _PAUSE:
+        elif item.kind is ItemKind.PAUSE:
             until = await self._state.pause_leased_until(item.pause_id, self._clock.now())
             if until is not None:
                 await self._queue.requeue(lease, until)
@@ -81,10 +84,8 @@ class Executor:
             if due is not None:
                 await self._queue.requeue(lease, due)
                 return
-        elif item.kind is ItemKind.BATCH:
+        else:
             await self._intake.fire_batch(item, once=once)
-        elif not await self._work_run(lease, once=once):
-            return
         await self._queue.complete(lease)
 
     async def _work_run(self, lease: Lease, *, once: bool) -> bool:

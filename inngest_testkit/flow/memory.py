@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,7 @@ class MemoryFlowStore:
         self._of_run: dict[str, dict[str, None]] = {}
         self._sequence = 0
         #: Keys that have a pace, those used last at the end.
-        self._paced: dict[str, None] = {}
+        self._paced: OrderedDict[str, None] = OrderedDict()
         #: Keys that may have room for the first in their line.
         self._stirred: dict[str, None] = {}
 
@@ -132,8 +133,8 @@ class MemoryFlowStore:
 
     def _note_pace(self, key: str, now: datetime) -> None:
         """Forget the paces of keys that have been idle since they were used."""
-        self._paced.pop(key, None)
         self._paced[key] = None
+        self._paced.move_to_end(key)
         oldest = next(iter(self._paced))
         gate = self._gates.get(oldest)
         if gate is None or gate.arrivals is None or gate.arrivals.idle_at < now:

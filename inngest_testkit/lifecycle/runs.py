@@ -5,7 +5,7 @@ A write that marks something as done comes last, so that whoever is stopped befo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from inngest_testkit.lifecycle.edges import edge_item
 from inngest_testkit.lifecycle.steps import call_item, discovery_token
 from inngest_testkit.lifecycle.terms import cancel_pauses, keys_of
 from inngest_testkit.queue.base import Call
+from inngest_testkit.records import quick
 from inngest_testkit.runs.model import EMPTY, ErrorInfo, HistoryKind, RunStatus
 from inngest_testkit.state.base import NewRun
 from inngest_testkit.values import NULL
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["RunLifecycle", "Start"]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Start:
     """What a run is started with.
@@ -115,7 +117,15 @@ class RunLifecycle:
 
     def _new(self, version: FunctionVersion, start: Start, now: datetime) -> NewRun:
         plan, event = version.plan, start.events[0].to_json()
-        new = NewRun(
+        flow, priority = plan.flow, 0
+        batch: tuple[Json, ...] = ()
+        keys: tuple[str, ...] = ()
+        if flow is not None:
+            variables = {"event": event.value}
+            batch = tuple([each.to_json() for each in start.events[1:]])
+            priority = factor_of(flow.priority, variables, self._clock.now)
+            keys = keys_of(flow, variables, self._clock.now)
+        return NewRun(
             run_id=self._ids.ulid(),
             function_id=version.function_id,
             function_version=version.version,
@@ -125,16 +135,9 @@ class RunLifecycle:
             event=event,
             created_at=now,
             app_id=plan.function.app_id if isinstance(plan, AppPlan) else "",
-        )
-        flow = plan.flow
-        if flow is None:
-            return new
-        variables = {"event": event.value}
-        return replace(
-            new,
-            batch=tuple(each.to_json() for each in start.events[1:]),
-            priority=factor_of(flow.priority, variables, self._clock.now),
-            keys=keys_of(flow, variables, self._clock.now),
+            batch=batch,
+            priority=priority,
+            keys=keys,
             lock=start.lock,
         )
 

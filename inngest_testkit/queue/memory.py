@@ -74,8 +74,10 @@ class MemoryQueue:
             self._return_lost(now)
         if only is not None:
             return self._lease_only(now, only)
-        leases: list[Lease] = []
         heap = self._heap
+        if not heap or heap[0][0] > now:
+            return ()
+        leases: list[Lease] = []
         while heap and len(leases) < limit:
             at, _, sequence, entry = heap[0]
             if entry.sequence != sequence:
@@ -96,12 +98,11 @@ class MemoryQueue:
         return (self._lease(entry, now),)
 
     def _lease(self, entry: _Entry, now: datetime) -> Lease:
-        self._receipts += 1
-        entry.deliveries += 1
-        entry.receipt = self._receipts
-        entry.lease_until = now + LEASE
-        self._leased[entry.item.id] = entry
-        return Lease(entry.item, entry.at, entry.lease_until, entry.deliveries, entry.receipt)
+        self._receipts = receipt = self._receipts + 1
+        item, deliveries, until = entry.item, entry.deliveries + 1, now + LEASE
+        entry.deliveries, entry.receipt, entry.lease_until = deliveries, receipt, until
+        self._leased[item.id] = entry
+        return Lease(item, entry.at, until, deliveries, receipt)
 
     def _return_lost(self, now: datetime) -> None:
         lost = [e for e in self._leased.values() if e.lease_until is not None and e.lease_until <= now]
@@ -128,12 +129,13 @@ class MemoryQueue:
             self._forget(lease.item)
 
     def _forget(self, item: QueueItem) -> None:
-        del self._entries[item.id]
-        if item.run_id:
-            of_run = self._by_run[item.run_id]
-            del of_run[item.id]
+        item_id, run_id = item.id, item.run_id
+        del self._entries[item_id]
+        if run_id:
+            of_run = self._by_run[run_id]
+            del of_run[item_id]
             if not of_run:
-                del self._by_run[item.run_id]
+                del self._by_run[run_id]
 
     async def requeue(self, lease: Lease, at: datetime | None) -> None:
         """See `Queue.requeue`."""
