@@ -37,7 +37,11 @@ class Message:
 
 
 class EventStream(Protocol):
-    """Carries events in the order in which they were published; each stays until it is acknowledged."""
+    """Carries events in the order in which they were published; each stays until it is acknowledged.
+
+    A stream that knows at once when it has nothing, neither waiting nor handed out, may say so with a true attribute
+    `is_quiet`; it is not asked for messages then.
+    """
 
     async def publish(self, message_id: str, event: Event, now: datetime) -> bool:
         """Add an event; False when one of this id was published within `PUBLISHED_ONCE`, acknowledged or not."""

@@ -30,6 +30,8 @@ class MemoryEventStream:
         #: When each id was published, oldest first.
         self._ids: OrderedDict[str, datetime] = OrderedDict()
         self._arrived: anyio.Event | None = None
+        #: Whether nothing waits, and nothing that was handed out is unsettled.
+        self.is_quiet = True
 
     async def publish(self, message_id: str, event: Event, now: datetime) -> bool:
         """See `EventStream.publish`."""
@@ -37,6 +39,7 @@ class MemoryEventStream:
         if message_id in self._ids:
             return False
         self._ids[message_id] = now
+        self.is_quiet = False
         self._waiting.append(Message(message_id, event, now))
         self._wake()
         return True
@@ -82,6 +85,7 @@ class MemoryEventStream:
     async def ack(self, message: Message) -> None:
         """See `EventStream.ack`."""
         self._unsettled.pop(message.id, None)
+        self.is_quiet = not self._unsettled and not self._waiting
 
     async def nack(self, message: Message) -> None:
         """See `EventStream.nack`."""

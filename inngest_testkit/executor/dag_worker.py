@@ -6,7 +6,7 @@ Source: recordings/dag README, "Runs and edges", "Failure and retry". Everything
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inngest_testkit.clock import later
 from inngest_testkit.drivers.base import StepRequest, StepResponse
@@ -20,7 +20,7 @@ from inngest_testkit.runs.model import ErrorInfo, HistoryKind
 from inngest_testkit.values import NULL
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable
 
     from inngest_testkit.clock import Clock
     from inngest_testkit.data_store.base import DataStore
@@ -114,7 +114,7 @@ class DagWorker:
             return True
         if item.step in state.failed:
             data = {"error": state.errors[item.step]}
-            await self._record(item, HistoryKind.STEP_FAILED, data, once=True)
+            await self._recorder.run(HistoryKind.STEP_FAILED, item.run_id, item.step, item.attempt, data, once=True)
             await self._lifecycle.finalise(item.run_id, item.token, once=True)
             return True
         return False
@@ -123,18 +123,13 @@ class DagWorker:
         await self._walker.expand(plan, item.run_id, item.step, item.edge, once=once, visited=visited)
         await self._lifecycle.finalise(item.run_id, item.token, once=once)
 
-    def _record(
-        self, item: QueueItem, kind: HistoryKind, data: Mapping[str, Any], *, once: bool
-    ) -> Coroutine[Any, Any, None]:
-        return self._recorder.run(kind, item.run_id, item.step, item.attempt, data, once=once)
-
     async def _record_visit(self, item: QueueItem, *, once: bool) -> None:
         data = {"edge": item.edge}
         await self._recorder.run(HistoryKind.STEP_VISITED_AGAIN, item.run_id, item.step, data=data, once=once)
 
     async def _attempt(self, item: QueueItem, state: RunState, plan: FunctionPlan, *, once: bool) -> bool:
         """Run the step; True when it takes virtual time."""
-        await self._record(item, _STARTED, {"edge": item.edge}, once=once)
+        await self._recorder.run(_STARTED, item.run_id, item.step, item.attempt, {"edge": item.edge}, once=once)
         reference = plan.actions[item.step]
         try:
             action = await self._data.action(reference.dsn, reference.constraint)
@@ -159,7 +154,7 @@ class DagWorker:
         if response.takes:
             until = later(self._clock.now(), response.takes)
             await self._queue.enqueue(finish_item(item, response.to_json()), until)
-            await self._record(item, _TAKES, {"until": until}, once=once)
+            await self._recorder.run(_TAKES, item.run_id, item.step, item.attempt, {"until": until}, once=once)
             return True
         await self._finish(item, response, plan, once=once)
         return False
@@ -177,7 +172,7 @@ class DagWorker:
         await self._completed(item, output, plan, once=once)
 
     async def _completed(self, item: QueueItem, output: Json, plan: FunctionPlan, *, once: bool) -> None:
-        await self._record(item, _COMPLETED, {"output": output}, once=once)
+        await self._recorder.run(_COMPLETED, item.run_id, item.step, item.attempt, {"output": output}, once=once)
         await self._follow(item, plan, once=once)
 
     async def _failed(self, item: QueueItem, response: StepResponse, error: ErrorInfo, *, once: bool) -> None:
@@ -185,7 +180,7 @@ class DagWorker:
         await self._state.save_error(item.run_id, item.step, error, final=final)
         at = None if final else self._retries.of_step(self._clock.now(), item.attempt, response.retry_after)
         data: dict[str, object] = {"error": error} if at is None else {"error": error, "retry_at": at}
-        await self._record(item, HistoryKind.STEP_FAILED, data, once=once)
+        await self._recorder.run(HistoryKind.STEP_FAILED, item.run_id, item.step, item.attempt, data, once=once)
         if at is None:
             await self._lifecycle.finalise(item.run_id, item.token, once=once)
             return

@@ -57,15 +57,15 @@ class MemoryQueue:
         item_id, run_id = item.id, item.run_id
         if item_id in self._entries:
             return False
-        self._sequence += 1
-        entry = self._entries[item_id] = _Entry(item, at, priority, self._sequence)
+        self._sequence = sequence = self._sequence + 1
+        entry = self._entries[item_id] = _Entry(item, at, priority, sequence)
         if run_id:
             of_run = self._by_run.get(run_id)
             if of_run is None:
                 self._by_run[run_id] = {item_id: None}
             else:
                 of_run[item_id] = None
-        heapq.heappush(self._heap, (at, priority, self._sequence, entry))
+        heapq.heappush(self._heap, (at, priority, sequence, entry))
         return True
 
     async def lease(self, now: datetime, limit: int = 1, *, only: str | None = None) -> Sequence[Lease]:

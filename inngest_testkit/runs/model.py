@@ -17,6 +17,7 @@ from inngest_testkit.values import Json, JsonValue
 
 __all__ = [
     "EMPTY",
+    "OVER",
     "Attempt",
     "ErrorInfo",
     "HistoryEntry",
@@ -43,10 +44,11 @@ class RunStatus(StrEnum):
     @property
     def is_over(self) -> bool:
         """Whether nothing more can happen to the run."""
-        return self in _OVER
+        return self in OVER
 
 
-_OVER = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
+#: Where a run stands to which nothing more can happen.
+OVER = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
 
 
 class StepStatus(StrEnum):

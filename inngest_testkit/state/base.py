@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from inngest_testkit.records import quick
+from inngest_testkit.runs.model import OVER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,7 +75,7 @@ class RunState:
     @property
     def is_over(self) -> bool:
         """Whether the run has ended."""
-        return self.status.is_over
+        return self.status in OVER
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,10 +44,6 @@ class _Growing(dict[str, T], Generic[T]):
         self.places[key] = len(self)
         self[key] = value
 
-    def snapshot(self) -> Mapping[str, T]:
-        """Return the entries as they are now, at a cost that does not grow with them."""
-        return dict(self) if len(self) <= _FEW else _Snapshot(self, len(self))
-
 
 #: Entries that are copied as fast as they are looked at through a snapshot.
 _FEW = 8
@@ -100,11 +96,12 @@ class _Record:
     history: list[HistoryEntry] = field(default_factory=list)
 
     def snapshot(self) -> RunState:
+        outputs, count = self.outputs, len(self.outputs)
         return RunState(
             self.run,
             self.status,
             self.pending,
-            self.outputs.snapshot(),
+            dict(outputs) if count <= _FEW else _Snapshot(outputs, count),
             self.errors,
             self.failed,
             self.size,
