@@ -62,6 +62,7 @@ class Components:
     drivers: Drivers
     apps: Apps
     lifecycle: RunLifecycle
+    intake: Intake
     runner: Runner
     app_worker: AppWorker
     lockstep: Lockstep
@@ -161,6 +162,7 @@ def wire(
         drivers=drivers,
         apps=apps,
         lifecycle=lifecycle,
+        intake=intake,
         runner=runner,
         app_worker=app_worker,
         lockstep=lockstep,

@@ -94,7 +94,7 @@ class RunLifecycle:
         try:
             run = (await self._state.create(new)).run
         except IdentifierExistsError as error:
-            reason = f"its id started run {error.run_id} already"
+            reason = f"event id {event.id!r} started run {error.run_id} already, within 24 hours"
             self._recorder.dropped(
                 "idempotency", reason, version.function_id, event, start.delivery, run_id=error.run_id
             )

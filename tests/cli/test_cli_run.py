@@ -207,7 +207,9 @@ def test_an_event_that_starts_nothing_beside_others_is_a_warning(cli, payment):
     event = '{"name": "order/placed", "id": "o1"}'
     ended = cli("run", payment, "--event", event, "--event", event, "--mock", "charge=1")
     assert ended.status == 0
-    assert "Warning: an event started nothing: event id 'o1' started run" in ended.err
+    assert (
+        "Warning: an event started nothing: idempotency of function 'payment': event id 'o1' started run" in ended.err
+    )
 
 
 def test_a_triggers_expression_without_a_value_is_a_warning(cli, project):

@@ -10,7 +10,6 @@ import pytest
 from inngest_testkit import (
     Engine,
     Event,
-    FlowControlWarning,
     Function,
     HistoryKind,
     NonRetriableError,
@@ -380,13 +379,6 @@ def test_the_same_seed_gives_the_same_ids_and_another_seed_others():
 
     assert run_id(1) == run_id(1)
     assert run_id(1) != run_id(2)
-
-
-@pytest.mark.parametrize("rule", [{"throttle": {"count": 1, "period": "1h"}}, {"idempotency": "event.data.order"}])
-def test_flow_control_that_is_not_enforced_is_said_to_be_so(rule):
-    with pytest.warns(FlowControlWarning, match="function 'f': .* is read and not enforced yet") as caught:
-        Engine().register(Function("f", on_event("e"), steps=[Step("a", lambda: 1)], **rule))
-    assert caught[0].filename == __file__
 
 
 def test_runs_that_the_last_step_starts_are_completed_too():

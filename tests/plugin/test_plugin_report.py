@@ -84,7 +84,7 @@ def test_events_that_started_nothing_are_told(inner: Inner):
             "  user/signed.pu (unknown): no function is triggered by *; did you mean 'user/signed.up'?",
             "  user/signed.up (unmet): the condition of no trigger on 'user/signed.up' was true for {'plan': 'free'}",
             "  odd/event (unreadable): function 'odd': event 'odd/event' if event.data.at: *cannot be evaluated: *",
-            "  wait/begun (begun): function 'waiting': idempotency, its id started run 01*",
+            "  wait/begun (begun): function 'waiting': idempotency, event id 'begun' started run 01*",
             "=*",
         ],
         consecutive=True,

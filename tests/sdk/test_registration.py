@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from inngest_testkit.functions.app import plan_app_function
 from inngest_testkit.functions.model import Trigger
 from inngest_testkit.functions.options import FLOW_CONTROL
-from inngest_testkit.sdk.registration import flow_control_of, read_functions
+from inngest_testkit.sdk.registration import read_functions
 
 from .registered import RECORDINGS, URL, function, problem_of, problems_of, recording, with_step
 
@@ -267,30 +267,6 @@ def test_what_the_server_takes_is_taken(triggers):
     assert problems_of(function(triggers=triggers)) == []
 
 
-# -- flow control
-
-
-@pytest.mark.parametrize("option", ["batchEvents", "concurrency", "debounce", "priority", "singleton", "throttle"])
-@pytest.mark.parametrize("nothing", [None, [], {}])
-def test_options_that_say_nothing_are_not_used(option, nothing):
-    (read,) = read_functions("shop", [function()])
-    read.config[option] = nothing
-    assert flow_control_of(read) == ()
-
-
-def test_flow_control_is_named():
-    """Only the options that steer when runs start and end are named, sorted, as they are registered."""
-    config = function(
-        timeouts={"start": "1s"},
-        cancel=[{"event": "stop"}],
-        throttle={"limit": 1, "period": "1s"},
-        idempotency="event.id",
-        concurrency=3,
-    )
-    (read,) = read_functions("shop", [config])
-    assert flow_control_of(read) == ("cancel", "concurrency", "idempotency", "throttle", "timeouts")
-
-
 # -- anything at all
 
 FIELDS = (
@@ -334,5 +310,4 @@ def test_any_configuration_is_read_or_refused(configs, app_id):
     assert all(re.match(r"(App ID|function ['\"n])", problem) for problem in problems)
     for each in read_functions(app_id, configs) if not problems else ():
         assert plan_app_function(each).function is each
-        assert set(flow_control_of(each)) <= set(FLOW_CONTROL)
         assert each.max_attempts >= 1
