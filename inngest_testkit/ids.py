@@ -20,7 +20,7 @@ _LIMIT = 1 << _RANDOM_BITS
 # Source: the ULID specification, Crockford's base 32; two digits at a time.
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LAST_PAIR = 1023
-_SHIFTS = tuple(range(70, -1, -10))
+_SHIFTS = tuple(range(110, -1, -10))
 _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
 
 
@@ -59,7 +59,7 @@ class Ids:
         else:
             # The top bit stays clear, so that a millisecond has room for 2**79 more.
             self._last_ms, self._last_random = ms, self.random.getrandbits(_RANDOM_BITS - 1)
-        self._head = _base32(ms, 5) + _base32(self._last_random >> 10, 7)
+        self._head = _base32(ms << 70 | self._last_random >> 10, 12)
         return self._head + _PAIRS[self._last_random & _LAST_PAIR]
 
     def uuid(self) -> uuid.UUID:

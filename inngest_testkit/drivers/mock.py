@@ -131,7 +131,8 @@ class Mock:
 
     async def execute(self, request: StepRequest, real: Callable[[], Any], bridge: Bridge[Any]) -> StepResponse:
         """Answer for a step; `real` runs its own code."""
-        self.note(request)
+        self.calls.append(request)
+        self.call_count += 1
         if self._fixed is not UNSET:
             return answer(self._fixed, takes=self.takes)
         response: StepResponse = (
@@ -173,7 +174,9 @@ class Mocks:
         mocks = self._mocks.get((function_id, step_id))
         if mocks is not None:
             for mock in reversed(mocks):
-                if not mock.exhausted and (mock.occurrence is None or mock.occurrence == occurrence):
+                if (mock.times is None or not mock.exhausted) and (
+                    mock.occurrence is None or mock.occurrence == occurrence
+                ):
                     return mock
         return None
 

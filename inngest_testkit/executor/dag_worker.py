@@ -102,7 +102,7 @@ class DagWorker:
             return False
         else:
             await self._record_visit(item, once=once)
-        await self._follow(item, plan, once=once, visited=True)
+        await self._follow(item, plan, once=once, visited=item.step != TRIGGER)
         return False
 
     async def _again(self, item: QueueItem, state: RunState, plan: FunctionPlan) -> bool:

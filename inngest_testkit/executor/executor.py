@@ -16,7 +16,7 @@ from inngest_testkit.functions.app import AppPlan
 from inngest_testkit.functions.model import TRIGGER
 from inngest_testkit.lifecycle.edges import edge_item
 from inngest_testkit.queue.base import ItemKind
-from inngest_testkit.runs.model import HistoryKind
+from inngest_testkit.runs.model import OVER, HistoryKind
 from inngest_testkit.state.base import PauseKind
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Executor:
             state = await self._state.load(lease.item.run_id)
         except NotFoundError:
             return True  # the run was dropped
-        if state.is_over:
+        if state.status in OVER:
             return True
         version = await self._data.function_version(state.run.function_id, state.run.function_version)
         plan = version.plan
@@ -108,7 +108,7 @@ class Executor:
     ) -> bool:
         item = lease.item
         is_app = isinstance(plan, AppPlan)
-        starts = is_first_call(item) if is_app else item.kind is ItemKind.EDGE and item.step == TRIGGER
+        starts = is_first_call(item) if is_app else item.step == TRIGGER and item.kind is ItemKind.EDGE
         executes = calls_app(item) if is_app else runs_step(item, state)
         if (starts or executes) and not await self._admission.admit(
             lease, state.run, rules, starts=starts, executes=executes, once=once

@@ -200,8 +200,10 @@ class MemoryFlowStore:
         held = self._held.setdefault(ticket.run_id, {})
         held[ticket.holder] = tuple([slot for slot in ticket.slots if not slot.run])
         for slot in ticket.slots:
-            self._gate(slot.key).holders[ticket.run_id if slot.run else ticket.holder] = None
-            self._stir(slot.key)
+            gate = self._gate(slot.key)
+            gate.holders[ticket.run_id if slot.run else ticket.holder] = None
+            if gate.length:
+                self._stirred[slot.key] = None
             if slot.run and slot not in held.get(ticket.run_id, ()):
                 held[ticket.run_id] = (*held.get(ticket.run_id, ()), slot)
         if ticket.paced is not None:
@@ -224,8 +226,10 @@ class MemoryFlowStore:
         for slot in slots:
             gate = self._gates[slot.key]
             gate.holders.pop(holder, None)
-            self._stir(slot.key)
-            self._tidy(slot.key, gate)
+            if gate.length:
+                self._stirred[slot.key] = None
+            else:
+                self._tidy(slot.key, gate)
 
     def _tidy(self, key: str, gate: _Gate) -> None:
         if not gate.holders and not gate.length and gate.arrivals is None:
@@ -243,6 +247,8 @@ class MemoryFlowStore:
         self._leave(item_id)
 
     def _leave(self, item_id: str) -> None:
+        if not self._waiting:
+            return
         waiting = self._waiting.pop(item_id, None)
         if waiting is None:
             return
