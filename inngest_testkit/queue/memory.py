@@ -171,15 +171,17 @@ class MemoryQueue:
 
     async def discard(self, *, item_id: str = "", run_id: str = "") -> int:
         """See `Queue.discard`."""
-        ids = list(self._by_run.get(run_id, ())) if run_id else [item_id]
-        waiting = [e for i in ids if (e := self._entries.get(i)) is not None and e.lease_until is None]
-        for entry in waiting:
-            entry.sequence = _NOWHERE
-            self._forget(entry.item)
+        discarded = 0
+        for each in tuple(self._by_run.get(run_id, ())) if run_id else (item_id,):
+            entry = self._entries.get(each)
+            if entry is not None and entry.lease_until is None:
+                entry.sequence = _NOWHERE
+                self._forget(entry.item)
+                discarded += 1
         if len(self._heap) > 64 and len(self._heap) > 2 * len(self._entries):
             self._heap = [order for order in self._heap if order[3].sequence == order[2]]
             heapq.heapify(self._heap)
-        return len(waiting)
+        return discarded
 
     async def next_due(self) -> datetime | None:
         """See `Queue.next_due`."""

@@ -31,39 +31,25 @@ __all__ = ["MemoryStateStore"]
 T = TypeVar("T")
 
 
-class _Growing(dict[str, T], Generic[T]):
-    """A dict that only grows, and knows the place of each key."""
-
-    __slots__ = ("places",)
-
-    def __init__(self) -> None:
-        self.places: dict[str, int] = {}
-
-    def add(self, key: str, value: T) -> None:
-        """Add an entry whose key is not there."""
-        self.places[key] = len(self)
-        self[key] = value
-
-
 #: Entries that are copied as fast as they are looked at through a snapshot.
 _FEW = 8
 
 
 class _Snapshot(Mapping[str, T], Generic[T]):
-    """The first `length` entries of a dict that only grows: a copy that costs nothing."""
+    """The first `length` entries of a dict that only grows, each with its place: a copy that costs nothing."""
 
-    __slots__ = ("_entries", "_length")
+    __slots__ = ("_entries", "_length", "_places")
 
-    def __init__(self, entries: _Growing[T], length: int) -> None:
-        self._entries, self._length = entries, length
+    def __init__(self, entries: dict[str, T], places: dict[str, int]) -> None:
+        self._entries, self._places, self._length = entries, places, len(entries)
 
     def __getitem__(self, key: str) -> T:
-        if self._entries.places[key] >= self._length:
+        if self._places[key] >= self._length:
             raise KeyError(key)
         return self._entries[key]
 
     def __contains__(self, key: object) -> bool:
-        place = self._entries.places.get(key)  # type: ignore[call-overload]
+        place = self._places.get(key)  # type: ignore[call-overload]
         return place is not None and place < self._length
 
     def __iter__(self) -> Iterator[str]:
@@ -83,7 +69,9 @@ class _Record:
 
     run: NewRun
     status: RunStatus = _RUNNING
-    outputs: _Growing[Json] = field(default_factory=_Growing)
+    outputs: dict[str, Json] = field(default_factory=dict)
+    #: The place of each output, once they are more than a few.
+    places: dict[str, int] = field(default_factory=dict)
     errors: Mapping[str, ErrorInfo] = field(default_factory=dict)
     failed: tuple[str, ...] = ()
     size: int = 0
@@ -96,17 +84,22 @@ class _Record:
     history: list[HistoryEntry] = field(default_factory=list)
 
     def snapshot(self) -> RunState:
-        outputs, count = self.outputs, len(self.outputs)
+        outputs = self.outputs
         return RunState(
             self.run,
             self.status,
             self.pending,
-            dict(outputs) if count <= _FEW else _Snapshot(outputs, count),
+            dict(outputs) if len(outputs) <= _FEW else _Snapshot(outputs, self._placed()),
             self.errors,
             self.failed,
             self.size,
             self.request_version,
         )
+
+    def _placed(self) -> dict[str, int]:
+        if not self.places:
+            self.places = {key: place for place, key in enumerate(self.outputs)}
+        return self.places
 
 
 @dataclass(slots=True)
@@ -229,7 +222,9 @@ class MemoryStateStore:
         record = self._runs[run_id]
         if step in record.outputs:
             return False
-        record.outputs.add(step, output)
+        if record.places:
+            record.places[step] = len(record.outputs)
+        record.outputs[step] = output
         record.size += len(output.raw)
         if step in record.errors:
             record.errors = {key: error for key, error in record.errors.items() if key != step}
@@ -265,10 +260,12 @@ class MemoryStateStore:
         if record.status is not _RUNNING:
             return False
         record.status, record.pending = status, 0
-        for pause_id in [key for key in record.pauses if key in self._pauses]:
-            await self.consume_pause(pause_id)
+        if record.pauses:
+            for pause_id in [key for key in record.pauses if key in self._pauses]:
+                await self.consume_pause(pause_id)
         # Nothing is asked of them once the run is over.
-        record.tokens, record.claims, record.pauses = {}, {}, {}
+        for kept in (record.tokens, record.claims, record.pauses):
+            kept.clear()
         return True
 
     async def save_pause(self, pause: Pause) -> bool:
