@@ -72,7 +72,7 @@ async def call_step(run: StepCode, wanted: tuple[str, ...], request: StepRequest
             result = run(**_arguments(wanted, request, outbox))
             if inspect.isawaitable(result):
                 result = await bridge(result)
-        output = NULL if result is None else encode(result, root="output")
+        output = NULL if result is None else encode(result, root="output", exact=request.memos)
     except Exception as error:  # noqa: BLE001 - whatever a step raises is the step's failure
         return failure(error)
     except asyncio.CancelledError as error:

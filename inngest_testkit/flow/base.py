@@ -75,8 +75,9 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why a ticket waits: `rule` is `concurrency` or `throttle`; `until` when it is known, `ahead` how many come first.
+    """Why a ticket waits: `rule` is `concurrency` or `throttle`; `ahead` is how many waited there when it came.
 
+    `until` is when it will be let through, where that is known, if nobody overtakes it or leaves.
     `new` is False for one that waited in the same line before.
     """
 
@@ -116,7 +117,7 @@ class FlowStore(Protocol):
     async def save(self, key: str, value: object, version: int, until: datetime | None = None) -> bool:
         """Keep a value; False, and nothing happens, when the key has another version by now.
 
-        None removes the entry. After `until` it means nothing, and counts as removed.
+        None removes the entry. From `until` on it means nothing, and counts as removed.
         """
         ...
 

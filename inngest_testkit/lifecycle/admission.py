@@ -57,8 +57,11 @@ class Admission:
         )
         hold = await self._flow.admit(ticket, self._clock.now())
         if hold is None:
+            # Whoever is next in line may have room as well: two places can become free before one is taken.
+            await self.rouse()
             return True
-        if hold.new:
+        # Whoever noted it may have been lost before it did.
+        if hold.new or once:
             data: dict[str, Any] = {"rule": hold.rule, "key": hold.value, "until": hold.until, "ahead": hold.ahead}
             data["edge"] = item.token
             await self._recorder.run(HistoryKind.HELD, item.run_id, step or None, item.attempt, data=data, once=once)

@@ -293,7 +293,11 @@ def test_what_a_file_says_becomes_the_function(tmp_path):
     [loaded] = load(
         tmp_path,
         a=function(
-            triggers=[{"event": "e", "expression": "event.data.n > 1"}, {"cron": "0 9 * * *"}],
+            triggers=[
+                {"event": "e", "expression": "event.data.n > 1"},
+                {"cron": "0 9 * * *"},
+                {"cron": "0 6 * * *", "jitter": "30s"},
+            ],
             idempotency="{{ event.data.order }}",
             throttle={"count": 1, "period": "1h", "key": "{{ event.data.order }}"},
             unknown={"is": "ignored"},
@@ -320,7 +324,11 @@ def test_what_a_file_says_becomes_the_function(tmp_path):
         ),
     )
     made = loaded.function
-    assert made.triggers == (Trigger(event="e", expression="event.data.n > 1"), Trigger(cron="0 9 * * *"))
+    assert made.triggers == (
+        Trigger(event="e", expression="event.data.n > 1"),
+        Trigger(cron="0 9 * * *"),
+        Trigger(cron="0 6 * * *", jitter="30s"),
+    )
     assert made.flow_control == {
         "idempotency": "{{ event.data.order }}",
         "throttle": {"count": 1, "period": "1h", "key": "{{ event.data.order }}"},
