@@ -136,6 +136,10 @@ class StepResponse:
     takes: timedelta | None = None
     events: tuple[Event, ...] = field(default=())
 
+    def taking(self, span: timedelta) -> StepResponse:
+        """Return the same outcome of a step that takes virtual time."""
+        return StepResponse(self.output, self.error, self.retryable, self.retry_after, span, self.events)
+
     def to_json(self) -> Json:
         """Return the outcome as a queue item carries it; `takes` is over by then."""
         return _Carried(self)

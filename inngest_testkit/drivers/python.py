@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ __all__ = [
     "PARAMETERS",
     "PythonDriver",
     "answer",
+    "ask",
     "call_step",
     "check_callable",
     "failure",
@@ -84,13 +84,12 @@ async def call_step(run: StepCode, wanted: tuple[str, ...], request: StepRequest
     return StepResponse(output=output, events=tuple(outbox.events))
 
 
-def answer(result: object, *, takes: timedelta | None = None) -> StepResponse:
+def answer(result: object) -> StepResponse:
     """Return the response of a step that returns this, when there is no code to call."""
     try:
-        return StepResponse(NULL if result is None else encode(result, root="output"), takes=takes)
+        return StepResponse(NULL if result is None else encode(result, root="output"))
     except Exception as error:  # noqa: BLE001 - as in `call_step`
-        response = failure(error)
-        return response if takes is None else replace(response, takes=takes)
+        return failure(error)
 
 
 def is_cancelled_from_outside() -> bool:
@@ -100,6 +99,14 @@ def is_cancelled_from_outside() -> bool:
     except RuntimeError:
         return False
     return task is not None and task.cancelling() > 0
+
+
+async def ask(run: Callable[..., Any], wanted: tuple[str, ...], request: StepRequest, bridge: Bridge[Any]) -> object:
+    """Call what is no step, and can send nothing, with what it asks for of a step's input; raises what it raises."""
+    outbox = _Outbox(request.step_id)
+    outbox.close()
+    result = run(**_arguments(wanted, request, outbox))
+    return await bridge(result) if inspect.isawaitable(result) else result
 
 
 class _Outbox:

@@ -60,7 +60,7 @@ class Ticket:
     """An item that asks to be let through.
 
     `holder` is who has the places until they are released, `item_id` the item that waits. Who has the lower `score`
-    comes first, then the older run (the lower id), then who came first.
+    comes first, then the lower `tie`, then who came first.
     """
 
     holder: str
@@ -71,6 +71,7 @@ class Ticket:
     paced: PacedKey | None = None
     function_id: str = ""
     step: str = ""
+    tie: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class _Waiting:
 
     @property
     def order(self) -> tuple[float, str, int]:
-        return (self.ticket.score, self.ticket.run_id, self.sequence)
+        return (self.ticket.score, self.ticket.tie, self.sequence)
 
 
 @dataclass(slots=True)
@@ -160,7 +160,7 @@ class MemoryFlowStore:
             return False
         if waits is not None and first.key == waits.key:
             return first.order < waits.order
-        return (first.ticket.score, first.ticket.run_id) <= (ticket.score, ticket.run_id)
+        return (first.ticket.score, first.ticket.tie) <= (ticket.score, ticket.tie)
 
     def _ahead(self, gate: _Gate | None, key: str, waits: _Waiting | None) -> int:
         """How many come before a ticket; of one that waits already and is not the first, how many did."""

@@ -54,6 +54,8 @@ class Admission:
             paced=paced,
             function_id=run.function_id,
             step=step,
+            # Of runs that were created at one moment, the older goes first with all its steps.
+            tie=item.run_id,
         )
         hold = await self._flow.admit(ticket, self._clock.now())
         if hold is None:

@@ -118,11 +118,9 @@ class RunLifecycle:
     def _new(self, version: FunctionVersion, start: Start, now: datetime) -> NewRun:
         plan, event = version.plan, start.events[0].to_json()
         flow, priority = plan.flow, 0
-        batch: tuple[Json, ...] = ()
         keys: tuple[str, ...] = ()
         if flow is not None:
             variables = {"event": event.value}
-            batch = tuple([each.to_json() for each in start.events[1:]])
             priority = factor_of(flow.priority, variables, self._clock.now)
             keys = keys_of(flow, variables, self._clock.now)
         return NewRun(
@@ -135,7 +133,7 @@ class RunLifecycle:
             event=event,
             created_at=now,
             app_id=plan.function.app_id if isinstance(plan, AppPlan) else "",
-            batch=batch,
+            batch=tuple([each.to_json() for each in start.events[1:]]),
             priority=priority,
             keys=keys,
             lock=start.lock,

@@ -145,7 +145,8 @@ class Governed:
                     done[entry.step] = at
             for step, (begin, parent) in begun.items():
                 ready = done[parent] + (waits or {}).get((run.function_id, step), 0)
-                end = done.get(step, float("inf"))
+                # What is in flight when its run is cancelled has no place any more.
+                end = done.get(step, self.at(run.ended_at))
                 found.append(Piece(run.id, run.events[0].id, run.function_id, step, ready, begin, end))
         return found
 
