@@ -7,6 +7,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from inngest_testkit.errors import EventError, NotJsonError
+from inngest_testkit.records import quick
 from inngest_testkit.values import WRAPPED, Json, JsonValue, decode, encode
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class SdkEvent(Protocol):
     data: Any
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Event:
     """One event.
@@ -52,6 +54,15 @@ class Event:
     v: str | None = None
 
     def __post_init__(self) -> None:
+        if (
+            type(self.name) is str
+            and self.name
+            and type(self.data) is type(self.user) is dict
+            and (self.id is None or type(self.id) is str)
+            and (self.ts is None or type(self.ts) is int)
+            and self.v is None
+        ):
+            return  # as nearly all are
         if not isinstance(self.name, str) or not self.name:
             raise EventError(f"an event needs a name, a text such as 'user/signed.up', found {self.name!r}")
         for key in ("data", "user"):
@@ -83,14 +94,14 @@ class Event:
         return self._plain(id=self.id, ts=self.ts)
 
     def _plain(self, *, id: str | None, ts: int | None) -> Event:  # noqa: A002 - the field's name
-        name = self.name
-        for part, text in (("name", name), ("id", id), ("v", self.v)):
-            if text is not None and not text.isascii():
-                _check_text(name, part, text)
+        name, v = self.name, self.v
+        if not (name.isascii() and (id is None or id.isascii()) and (v is None or v.isascii())):
+            for part, text in (("name", name), ("id", id), ("v", v)):
+                _check_text(name, part, text or "")
         if ts is not None and abs(ts) >= 2**63:
             raise _wrong(name, "ts", "within 64 bits", ts)
         data, user = _plain(name, "data", self.data), _plain(name, "user", self.user)
-        return Event(name, data, user=user, id=id, ts=ts, v=self.v)
+        return Event(name, data, user=user, id=id, ts=ts, v=v)
 
     def received(self, *, id: str, ts: int) -> Event:  # noqa: A002 - the field's name
         """Return the event as the engine keeps it: plain, with `id` and `ts` filled in if absent."""

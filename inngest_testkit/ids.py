@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from inngest_testkit.clock import epoch_ms
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from inngest_testkit.clock import Clock
 
 __all__ = ["Ids", "workflow_uuid"]
@@ -18,11 +20,12 @@ _LIMIT = 1 << _RANDOM_BITS
 # Source: the ULID specification, Crockford's base 32; two digits at a time.
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LAST_PAIR = 1023
+_SHIFTS = tuple(range(110, -1, -10))
 _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
 
 
 def _base32(number: int, pairs: int) -> str:
-    return "".join([_PAIRS[number >> shift & 1023] for shift in range(10 * (pairs - 1), -1, -10)])
+    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS[-pairs:]])
 
 
 class Ids:
@@ -36,14 +39,19 @@ class Ids:
         self.seed = seed
         self.random = random.Random(f"inngest-testkit:{seed}")  # noqa: S311 - reproducible on purpose
         self._clock = clock
-        self._last_ms = -1
+        #: A clock that moves only when told gives the same moment again.
+        self._last_now: datetime | None = None
+        self._ms = self._last_ms = -1
         self._last_random = 0
         #: The last id without its last two digits.
         self._head = ""
 
     def ulid(self) -> str:
         """Return the next ULID, 26 characters."""
-        ms = epoch_ms(self._clock.now())
+        now = self._clock.now()
+        if now is not self._last_now:
+            self._last_now, self._ms = now, epoch_ms(now)
+        ms = self._ms
         if ms == self._last_ms and self._last_random + 1 < _LIMIT:
             self._last_random += 1
             if self._last_random & _LAST_PAIR:
@@ -51,7 +59,7 @@ class Ids:
         else:
             # The top bit stays clear, so that a millisecond has room for 2**79 more.
             self._last_ms, self._last_random = ms, self.random.getrandbits(_RANDOM_BITS - 1)
-        self._head = _base32(ms, 5) + _base32(self._last_random >> 10, 7)
+        self._head = _base32(ms << 70 | self._last_random >> 10, 12)
         return self._head + _PAIRS[self._last_random & _LAST_PAIR]
 
     def uuid(self) -> uuid.UUID:

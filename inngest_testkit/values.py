@@ -81,7 +81,7 @@ def encode(value: object, *, root: str = "value", deepest: int = DEEPEST, exact:
         path, reason = _culprit(value, root)
         raise NotJsonError(path, reason) from None
     # Each level has a bracket, so few brackets need no second look.
-    if raw.count(b"[") + raw.count(b"{") > deepest and _depth(value) > deepest:
+    if len(raw) > deepest and raw.count(b"[") + raw.count(b"{") > deepest and _depth(value) > deepest:
         raise NotJsonError(root, _TOO_DEEP)
     if not exact and _has_other_numbers(raw):
         try:

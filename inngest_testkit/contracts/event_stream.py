@@ -99,6 +99,21 @@ class EventStreamContract(Contract[EventStream]):
         await self.expect(stream, 0, 0)
 
     @check
+    async def test_a_stream_is_not_quiet_while_it_has_a_message(self, stream: EventStream) -> None:
+        """A stream that tells whether it is quiet is so only when nothing waits and nothing is unsettled."""
+
+        def is_quiet() -> bool:
+            return bool(getattr(stream, "is_quiet", False))
+
+        await self.fill(stream, 2)
+        assert not is_quiet(), "a stream in which messages wait must not be quiet"
+        first, second = await self.expect(stream, 0, 0, 1)
+        await stream.ack(first)
+        assert not is_quiet(), "a stream with an unsettled message must not be quiet"
+        await stream.nack(second)
+        assert not is_quiet(), "a stream to which a message was given back must not be quiet"
+
+    @check
     async def test_an_id_is_published_once(self, stream: EventStream) -> None:
         """A message whose id is in the stream, waiting or not yet settled, is not taken again."""
         await self.fill(stream, 1)

@@ -37,7 +37,7 @@ class MemoryDataStore:
         #: Answers of `functions_by_event`, until the functions change.
         self._answers: dict[str, tuple[FunctionVersion, ...]] = {}
         self._actions: dict[str, dict[tuple[int, int], ActionVersion]] = {}
-        self._resolved: dict[str, dict[VersionConstraint, ActionVersion]] = {}
+        self._resolved: dict[str, dict[VersionConstraint | None, ActionVersion]] = {}
 
     async def create_function_version(self, plan: Plan, now: datetime, *, live: bool = True) -> FunctionVersion:
         """See `DataStore.create_function_version`."""
@@ -79,7 +79,7 @@ class MemoryDataStore:
 
     async def function_version(self, function_id: str, version: int) -> FunctionVersion:
         """See `DataStore.function_version`."""
-        versions = self._functions.get(function_id, [])
+        versions = self._functions.get(function_id, ())
         if not 1 <= version <= len(versions):
             raise NotFoundError("function version", f"{function_id} {version}")
         return versions[version - 1]
@@ -139,11 +139,13 @@ class MemoryDataStore:
 
     async def action(self, dsn: str, constraint: VersionConstraint | None = None) -> ActionVersion:
         """See `DataStore.action`."""
-        wanted = constraint or _NEWEST
-        known = self._resolved.setdefault(dsn, {})
-        if wanted not in known:
-            known[wanted] = self._resolve(dsn, wanted)
-        return known[wanted]
+        known = self._resolved.get(dsn)
+        if known is None:
+            known = self._resolved[dsn] = {}
+        found = known.get(constraint)
+        if found is None:
+            found = known[constraint] = self._resolve(dsn, constraint or _NEWEST)
+        return found
 
     def _resolve(self, dsn: str, wanted: VersionConstraint) -> ActionVersion:
         live = [a for a in self._actions.get(dsn, {}).values() if a.is_live]

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from inngest_testkit.events import Event
+from inngest_testkit.records import quick
 from inngest_testkit.runs.model import ErrorInfo
 from inngest_testkit.values import WRAPPED, Json, JsonValue, decode, encode
 
@@ -75,6 +76,7 @@ class MemoOutputs(StepOutputs):
         return self[key] if key in self.encoded else default
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class StepRequest:
     """What a driver is asked to run: `attempt` counts from 0, `now` is the engine's time.
@@ -118,6 +120,7 @@ class StepRequest:
         return opts
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class StepResponse:
     """What became of the step: an `output`, or an `error` and whether it may be tried again.
@@ -133,8 +136,16 @@ class StepResponse:
     takes: timedelta | None = None
     events: tuple[Event, ...] = field(default=())
 
+    def taking(self, span: timedelta) -> StepResponse:
+        """Return the same outcome of a step that takes virtual time."""
+        return StepResponse(self.output, self.error, self.retryable, self.retry_after, span, self.events)
+
     def to_json(self) -> Json:
         """Return the outcome as a queue item carries it; `takes` is over by then."""
+        return _Carried(self)
+
+    def encoded(self) -> Json:
+        """Return the outcome in bytes."""
         retry_after = self.retry_after
         return encode(
             {
@@ -151,6 +162,8 @@ class StepResponse:
     @classmethod
     def from_json(cls, stored: Json) -> StepResponse:
         """Read what `to_json` wrote."""
+        if isinstance(stored, _Carried):
+            return stored.response
         fields: dict[str, JsonValue] = decode(stored.raw)  # type: ignore[assignment]
         output, error = fields["output"], fields["error"]
         span, moment = fields["retry_after_s"], fields["retry_at"]
@@ -162,6 +175,19 @@ class StepResponse:
             retry_after=timedelta(seconds=span) if isinstance(span, (int, float)) else retry_after,
             events=tuple(Event.from_mapping(e) for e in fields["events"]),  # type: ignore[union-attr,arg-type]
         )
+
+
+class _Carried(Json):
+    """A response as a queue item carries it; encoded when a queue asks for the bytes, which one in memory does not."""
+
+    __slots__ = ("response",)
+
+    def __init__(self, response: StepResponse) -> None:
+        self.response = response
+
+    @property
+    def raw(self) -> bytes:  # type: ignore[override]
+        return self.response.encoded().raw
 
 
 class Driver(Protocol):

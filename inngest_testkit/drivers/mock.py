@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from typing import Any, Final
 
 from inngest_testkit.clock import unfrozen_now
 from inngest_testkit.drivers.base import Bridge, StepRequest, StepResponse, direct
-from inngest_testkit.drivers.python import call_step, check_callable, wanted_by
+from inngest_testkit.drivers.python import answer, call_step, check_callable, wanted_by
 from inngest_testkit.drivers.takes import Takes, Timing
 from inngest_testkit.errors import MockError
 
@@ -91,6 +92,8 @@ class Mock:
             _settle_retry(error)
         self._run = self._code(returns, raises, side_effect)
         self._wanted = wanted_by(self._run)
+        #: What it returns when no code has to run for it.
+        self._fixed = UNSET if inspect.isawaitable(returns) else returns
 
     def _error(self, reason: str) -> MockError:
         return MockError(f"mock of step {self.step_id!r} of function {self.function_id!r}: {reason}")
@@ -132,6 +135,8 @@ class Mock:
     async def execute(self, request: StepRequest, real: Callable[[], Any], bridge: Bridge[Any]) -> StepResponse:
         """Answer for a step; `real` runs its own code."""
         self.note(request)
+        if self._fixed is not UNSET:
+            return answer(self._fixed)
         response: StepResponse = (
             await real() if self.passes_through else await call_step(self._run, self._wanted, request, bridge)
         )
@@ -162,9 +167,20 @@ class Mocks:
         The use number n of an id (from 1) is the step `id:n`; a mock of the id stands for all its uses, unless it says
         for which.
         """
-        for each, occurrence in _uses(step_id):
-            for mock in reversed(self._mocks.get((function_id, each), ())):
-                if not mock.exhausted and mock.occurrence in (None, occurrence):
+        found = self._answering(function_id, step_id, 0)
+        if found is None and ":" in step_id:
+            base, _, number = step_id.rpartition(":")
+            if number.isdecimal() and not number.startswith("0"):
+                return self._answering(function_id, base, int(number))
+        return found
+
+    def _answering(self, function_id: str, step_id: str, occurrence: int) -> Mock | None:
+        mocks = self._mocks.get((function_id, step_id))
+        if mocks is not None:
+            for mock in reversed(mocks):
+                if (mock.times is None or not mock.exhausted) and (
+                    mock.occurrence is None or mock.occurrence == occurrence
+                ):
                     return mock
         return None
 

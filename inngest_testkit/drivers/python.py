@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PARAMETERS",
     "PythonDriver",
+    "answer",
     "ask",
     "call_step",
     "check_callable",
@@ -81,6 +82,14 @@ async def call_step(run: StepCode, wanted: tuple[str, ...], request: StepRequest
     finally:
         outbox.close()
     return StepResponse(output=output, events=tuple(outbox.events))
+
+
+def answer(result: object) -> StepResponse:
+    """Return the response of a step that returns this, when there is no code to call."""
+    try:
+        return StepResponse(NULL if result is None else encode(result, root="output"))
+    except Exception as error:  # noqa: BLE001 - as in `call_step`
+        return failure(error)
 
 
 def is_cancelled_from_outside() -> bool:

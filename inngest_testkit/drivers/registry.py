@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.drivers.base import StepResponse
@@ -49,7 +48,7 @@ class Drivers:
             response = await self._execute(request)
         else:
             response = await mock.execute(request, lambda: self._execute(request), self.mocks.bridge)
-        return response if takes is None else replace(response, takes=takes)
+        return response if takes is None else response.taking(takes)
 
     async def _execute(self, request: StepRequest) -> StepResponse:
         runtime = request.runtime

@@ -67,6 +67,11 @@ class Components:
     app_worker: AppWorker
     lockstep: Lockstep
 
+    @property
+    def never_suspend(self) -> bool:
+        """Whether stream and queue answer at once."""
+        return all(getattr(store, "never_suspends", False) for store in (self.stream, self.queue))
+
 
 def wire(
     bridge: Bridge[Any], options: Options, owner: object, publish: Callable[[str, Event], Awaitable[None]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -72,10 +72,12 @@ class Core:
         self.serving = Serving(bridge, parts, self, options.limits, self.catalog.add_app)
         #: Events that clients sent while the engine could not take them; taken at its next call.
         self._inbox: list[Event] = []
+        #: What stores that may suspend cannot be asked between calls.
         self._next_due: datetime | None = None
+        self._remembers_due = options.gate is not None or not parts.never_suspend
         self._over: deque[str] = deque()
         #: Runs that are over and kept, oldest first; a run whose end is worked again is one.
-        self._finished: dict[str, None] = {}
+        self._finished: OrderedDict[str, None] = OrderedDict()
 
     # -- functions
 
@@ -379,7 +381,8 @@ class Core:
         while self._over:
             await self._state.delete(self._over[0])
             self.journal.forget(self._over.popleft())
-        self._next_due = await self._lockstep.next_due()
+        if self._remembers_due:
+            self._next_due = await self._lockstep.next_due()
 
     def emit_warnings(self) -> None:
         """Emit the warnings of the work just done."""
@@ -395,9 +398,7 @@ class Core:
         else:
             self._finished[run_id] = None
             if len(self._finished) > self._keep:
-                oldest = next(iter(self._finished))
-                del self._finished[oldest]
-                self._over.append(oldest)
+                self._over.append(self._finished.popitem(last=False)[0])
 
     # -- what there is
 

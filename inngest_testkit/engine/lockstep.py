@@ -46,6 +46,8 @@ class Lockstep:
         self._recorder = recorder
         #: Deliveries that are noted and not yet handled.
         self._noted: dict[str, None] = {}
+        #: Whether a message may be out that nobody works on: always so until the stream has told that none is.
+        self._may_be_lost = True
         self.max_steps = max_steps
 
     def note(self, delivery: str, event: Event) -> None:
@@ -57,8 +59,11 @@ class Lockstep:
 
     async def deliver(self) -> None:
         """Hand every event in the stream to the runner, before any work that they cause."""
+        may_be_lost, self._may_be_lost = self._may_be_lost, True
         while messages := await self._stream.receive(self._clock.now(), 1):
             await self._handle(messages[0])
+        # Whoever is stopped before this leaves the mark.
+        self._may_be_lost = may_be_lost and await self._stream.next_due() is not None
 
     async def _handle(self, message: Message) -> None:
         self.note(message.id, message.event)
@@ -70,9 +75,10 @@ class Lockstep:
         """Work the next thing that is due now, events first; return the item, None when nothing is due."""
         if self._chooser is not None:
             return await self._work_chosen(self._chooser)
-        await self.deliver()
-        if await self._stream.next_due() is not None:
-            return None  # a lost event comes first: what it caused must not be seen by it
+        if not getattr(self._stream, "is_quiet", False):
+            await self.deliver()
+            if self._may_be_lost:
+                return None  # a lost event comes first: what it caused must not be seen by it
         for lease in await self._queue.lease(self._clock.now(), 1):
             await self._executor.work(lease)
             return lease.item
@@ -80,6 +86,7 @@ class Lockstep:
 
     async def _work_chosen(self, chooser: Chooser) -> QueueItem | None:
         """Let the chooser decide between the next event in the stream and the items that are due."""
+        self._may_be_lost = True
         while True:
             now = self._clock.now()
             messages = list(await self._stream.receive(now, 1))
@@ -129,5 +136,8 @@ class Lockstep:
 
     async def next_due(self) -> datetime | None:
         """Return when something will happen next; None when nothing will."""
-        again = await self._stream.next_due()
-        return again if again is not None else await self._queue.next_due()
+        if self._may_be_lost and not getattr(self._stream, "is_quiet", False):
+            again = await self._stream.next_due()
+            if again is not None:
+                return again
+        return await self._queue.next_due()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from inngest_testkit.errors import NotFoundError
+from inngest_testkit.records import quick
 
 if TYPE_CHECKING:
     from inngest_testkit.runs import Run
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Sent"]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What a `send` did: `ids` of the events, in order, and the `runs` that they started."""

@@ -33,6 +33,10 @@ __all__ = ["Engine", "SyncQueueView"]
 T = TypeVar("T")
 
 
+#: For calls during which the standard library tells the machine's time.
+_AS_IT_IS = nullcontext()
+
+
 class Engine(Surface):
     """The Inngest dev server in this process, on a fake clock.
 
@@ -84,7 +88,7 @@ class Engine(Surface):
             work = self._core.after_kept(work)
         self._busy = True
         try:
-            with self._core.frozen or nullcontext():
+            with self._core.frozen or _AS_IT_IS:
                 result = self._runner.run(work)
         finally:
             self._busy = False

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from inngest_testkit.records import quick
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from datetime import datetime
@@ -23,6 +25,7 @@ MESSAGE_LEASE = timedelta(seconds=4)
 PUBLISHED_ONCE = timedelta(minutes=5)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Message:
     """One event in the stream, since `received_at`. `id` names its arrival; `deliveries` counts from 1."""
@@ -34,7 +37,11 @@ class Message:
 
 
 class EventStream(Protocol):
-    """Carries events in the order in which they were published; each stays until it is acknowledged."""
+    """Carries events in the order in which they were published; each stays until it is acknowledged.
+
+    A stream that knows at once when it has nothing, neither waiting nor handed out, may say so with a true attribute
+    `is_quiet`; it is not asked for messages then.
+    """
 
     async def publish(self, message_id: str, event: Event, now: datetime) -> bool:
         """Add an event; False when one of this id was published within `PUBLISHED_ONCE`, acknowledged or not."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,8 +28,10 @@ class MemoryEventStream:
         self._waiting: deque[Message] = deque()
         self._unsettled: dict[str, tuple[Message, datetime | None]] = {}
         #: When each id was published, oldest first.
-        self._ids: dict[str, datetime] = {}
+        self._ids: OrderedDict[str, datetime] = OrderedDict()
         self._arrived: anyio.Event | None = None
+        #: Whether nothing waits, and nothing that was handed out is unsettled.
+        self.is_quiet = True
 
     async def publish(self, message_id: str, event: Event, now: datetime) -> bool:
         """See `EventStream.publish`."""
@@ -37,16 +39,18 @@ class MemoryEventStream:
         if message_id in self._ids:
             return False
         self._ids[message_id] = now
+        self.is_quiet = False
         self._waiting.append(Message(message_id, event, now))
         self._wake()
         return True
 
     def _forget_ids(self, before: datetime) -> None:
-        while self._ids:
-            oldest = next(iter(self._ids))
-            if self._ids[oldest] > before:
+        ids = self._ids
+        while ids:
+            oldest = next(iter(ids))
+            if ids[oldest] > before:
                 return
-            del self._ids[oldest]
+            del ids[oldest]
 
     def _wake(self) -> None:
         if self._arrived is not None:
@@ -56,10 +60,10 @@ class MemoryEventStream:
         """See `EventStream.receive`."""
         if self._unsettled:
             self._return_lost(now)
-        messages: list[Message] = []
-        while self._waiting and len(messages) < limit:
-            messages.append(self._take(now + MESSAGE_LEASE))
-        return messages
+        if not self._waiting:
+            return ()
+        until = now + MESSAGE_LEASE
+        return [self._take(until) for _ in range(min(limit, len(self._waiting)))]
 
     def _take(self, until: datetime | None) -> Message:
         message = self._waiting.popleft()
@@ -81,6 +85,7 @@ class MemoryEventStream:
     async def ack(self, message: Message) -> None:
         """See `EventStream.ack`."""
         self._unsettled.pop(message.id, None)
+        self.is_quiet = not self._unsettled and not self._waiting
 
     async def nack(self, message: Message) -> None:
         """See `EventStream.nack`."""

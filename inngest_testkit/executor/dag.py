@@ -13,11 +13,12 @@ from inngest_testkit.clock import later
 from inngest_testkit.errors import ExpressionError
 from inngest_testkit.functions.model import TRIGGER
 from inngest_testkit.lifecycle.edges import edge_item, timeout_item, variables_of, wait_key
+from inngest_testkit.records import quick
 from inngest_testkit.runs.model import ErrorInfo, HistoryKind
 from inngest_testkit.state.base import Pause
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from inngest_testkit.clock import Clock
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["DagWalker", "EdgeError"]
 
 
+#: Taken out of its enumeration once, which is slow.
+_EDGE_TAKEN = HistoryKind.EDGE_TAKEN
+
+
 class EdgeError(Exception):
     """An edge cannot be evaluated; `info` says which, and why."""
 
@@ -39,6 +44,7 @@ class EdgeError(Exception):
         super().__init__(self.info.message)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class _Visit:
     """A run's coming to a step; `once`: what it does may have been done before."""
@@ -65,17 +71,17 @@ class DagWalker:
         edges = plan.outgoing[parent]
         if not edges:
             return
-        state = await self._state.load(run_id)
-        if once:
-            state = await self._as_of_visit(state, parent, by)
+        state: RunState | None = None
         variables: dict[str, Any] | None = None
         visit = _Visit(plan.function.id, run_id, parent, once or visited)
         for edge in edges:
-            if len(edge.parents) > 1 and not all(p == TRIGGER or p in state.outputs for p in edge.parents):
+            if state is None and edge.asks:
+                state = await self._seen(run_id, parent, by, once=once)
+            if state is not None and len(edge.parents) > 1 and not _are_done(edge.parents, state):
                 continue
             if await self._state.is_scheduled(run_id, edge.id):
                 continue
-            if variables is None and (edge.condition is not None or edge.awaits is not None):
+            if state is not None and variables is None and (edge.condition is not None or edge.awaits is not None):
                 variables = variables_of(state, parent)
             if edge.condition is not None and not self._holds(edge, edge.condition, variables or {}):
                 data = {"edge": edge.id, "if": edge.condition.text}
@@ -83,9 +89,12 @@ class DagWalker:
                 continue
             await self._take(edge, visit, variables)
 
-    async def _as_of_visit(self, state: RunState, parent: str, by: str) -> RunState:
-        """Return the state that a visit saw when it began, so that begun again it decides as it did."""
-        history = await self._state.history(state.run.run_id)
+    async def _seen(self, run_id: str, parent: str, by: str, *, once: bool) -> RunState:
+        """Return the state that a visit sees: that of its beginning, so that begun again it decides as it did."""
+        state = await self._state.load(run_id)
+        if not once:
+            return state
+        history = await self._state.history(run_id)
         begun = [number for number, entry in enumerate(history) if _begins_visit(entry, parent, by)]
         if not begun:
             return state
@@ -99,16 +108,16 @@ class DagWalker:
             raise EdgeError(edge, "if", error) from error
 
     async def _take(self, edge: Edge, visit: _Visit, variables: Mapping[str, Any] | None) -> None:
-        now, run_id = self._clock.now(), visit.run_id
+        now, run_id, edge_id = self._clock.now(), visit.run_id, edge.id
         if edge.awaits is not None:
             await self._pause(edge, visit, variables or {}, now)
         else:
             at = now if edge.wait is None else later(now, edge.wait)
-            data = {"edge": edge.id} if at == now else {"edge": edge.id, "until": at}
-            await self._recorder.run(HistoryKind.EDGE_TAKEN, run_id, edge.child, data=data, once=visit.once)
-            await self._queue.enqueue(edge_item(visit.function_id, run_id, edge.id, edge.child), at)
+            data = {"edge": edge_id} if at == now else {"edge": edge_id, "until": at}
+            await self._recorder.run(_EDGE_TAKEN, run_id, edge.child, None, data, once=visit.once)
+            await self._queue.enqueue(edge_item(visit.function_id, run_id, edge_id, edge.child), at)
         # Last, because an edge that is scheduled is not taken again.
-        await self._state.schedule(run_id, edge.id)
+        await self._state.schedule(run_id, edge_id)
 
     async def _pause(self, edge: Edge, visit: _Visit, variables: Mapping[str, Any], now: datetime) -> None:
         awaits = edge.awaits
@@ -137,6 +146,10 @@ class DagWalker:
         await self._recorder.run(HistoryKind.PAUSE_SAVED, visit.run_id, edge.child, data=data, once=visit.once)
         await self._state.save_pause(pause)
         await self._queue.enqueue(timeout_item(pause), pause.expires)
+
+
+def _are_done(parents: Iterable[str], state: RunState) -> bool:
+    return all(parent == TRIGGER or parent in state.outputs for parent in parents)
 
 
 def _begins_visit(entry: HistoryEntry, parent: str, by: str) -> bool:

@@ -14,6 +14,7 @@ from inngest_testkit.errors import NotFoundError
 from inngest_testkit.executor.dag import DagWalker, EdgeError
 from inngest_testkit.executor.retries import MAX_ATTEMPTS
 from inngest_testkit.functions.model import TRIGGER
+from inngest_testkit.lifecycle.edges import finish_item
 from inngest_testkit.queue.base import ItemKind
 from inngest_testkit.runs.model import ErrorInfo, HistoryKind
 from inngest_testkit.values import NULL
@@ -37,8 +38,13 @@ __all__ = ["DagWorker", "runs_step"]
 
 def runs_step(item: QueueItem, state: RunState) -> bool:
     """Whether an item runs a step; the end of one, and the edge to one that is done, do not."""
-    kind = item.kind
-    return (kind is ItemKind.EDGE or kind is ItemKind.RETRY) and item.step != TRIGGER and item.step not in state.outputs
+    return item.kind in _RUN and item.step != TRIGGER and item.step not in state.outputs
+
+
+#: Taken out of their enumerations once, which is slow.
+_EDGE = ItemKind.EDGE
+_RUN = frozenset({ItemKind.EDGE, ItemKind.RETRY})
+_STARTED, _TAKES, _COMPLETED = HistoryKind.STEP_STARTED, HistoryKind.STEP_TAKES, HistoryKind.STEP_COMPLETED
 
 
 class DagWorker:
@@ -68,7 +74,7 @@ class DagWorker:
         try:
             if once and item.step != TRIGGER and await self._again(item, state, plan):
                 return False
-            if item.kind is ItemKind.EDGE:
+            if item.kind is _EDGE:
                 return await self._visit(item, state, plan, once=once)
             if item.step in state.outputs:
                 # An attempt that was thought lost has succeeded in the meantime.
@@ -96,7 +102,7 @@ class DagWorker:
             return False
         else:
             await self._record_visit(item, once=once)
-        await self._follow(item, plan, once=once, visited=True)
+        await self._follow(item, plan, once=once, visited=item.step != TRIGGER)
         return False
 
     async def _again(self, item: QueueItem, state: RunState, plan: FunctionPlan) -> bool:
@@ -108,9 +114,7 @@ class DagWorker:
             return True
         if item.step in state.failed:
             data = {"error": state.errors[item.step]}
-            await self._recorder.run(
-                HistoryKind.STEP_FAILED, item.run_id, item.step, item.attempt, data=data, once=True
-            )
+            await self._recorder.run(HistoryKind.STEP_FAILED, item.run_id, item.step, item.attempt, data, once=True)
             await self._lifecycle.finalise(item.run_id, item.token, once=True)
             return True
         return False
@@ -125,9 +129,7 @@ class DagWorker:
 
     async def _attempt(self, item: QueueItem, state: RunState, plan: FunctionPlan, *, once: bool) -> bool:
         """Run the step; True when it takes virtual time."""
-        await self._recorder.run(
-            HistoryKind.STEP_STARTED, item.run_id, item.step, item.attempt, data={"edge": item.edge}, once=once
-        )
+        await self._recorder.run(_STARTED, item.run_id, item.step, item.attempt, {"edge": item.edge}, once=once)
         reference = plan.actions[item.step]
         try:
             action = await self._data.action(reference.dsn, reference.constraint)
@@ -151,16 +153,8 @@ class DagWorker:
         response = await self._drivers.execute(request)
         if response.takes:
             until = later(self._clock.now(), response.takes)
-            finish = replace(
-                item,
-                id=f"{item.run_id}/{item.step}@{item.attempt}/finish",
-                kind=ItemKind.FINISH,
-                result=response.to_json(),
-            )
-            await self._queue.enqueue(finish, until)
-            await self._recorder.run(
-                HistoryKind.STEP_TAKES, item.run_id, item.step, item.attempt, data={"until": until}, once=once
-            )
+            await self._queue.enqueue(finish_item(item, response.to_json()), until)
+            await self._recorder.run(_TAKES, item.run_id, item.step, item.attempt, {"until": until}, once=once)
             return True
         await self._finish(item, response, plan, once=once)
         return False
@@ -178,9 +172,7 @@ class DagWorker:
         await self._completed(item, output, plan, once=once)
 
     async def _completed(self, item: QueueItem, output: Json, plan: FunctionPlan, *, once: bool) -> None:
-        await self._recorder.run(
-            HistoryKind.STEP_COMPLETED, item.run_id, item.step, item.attempt, data={"output": output}, once=once
-        )
+        await self._recorder.run(_COMPLETED, item.run_id, item.step, item.attempt, {"output": output}, once=once)
         await self._follow(item, plan, once=once)
 
     async def _failed(self, item: QueueItem, response: StepResponse, error: ErrorInfo, *, once: bool) -> None:
@@ -188,7 +180,7 @@ class DagWorker:
         await self._state.save_error(item.run_id, item.step, error, final=final)
         at = None if final else self._retries.of_step(self._clock.now(), item.attempt, response.retry_after)
         data: dict[str, object] = {"error": error} if at is None else {"error": error, "retry_at": at}
-        await self._recorder.run(HistoryKind.STEP_FAILED, item.run_id, item.step, item.attempt, data=data, once=once)
+        await self._recorder.run(HistoryKind.STEP_FAILED, item.run_id, item.step, item.attempt, data, once=once)
         if at is None:
             await self._lifecycle.finalise(item.run_id, item.token, once=once)
             return

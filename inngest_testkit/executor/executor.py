@@ -16,7 +16,7 @@ from inngest_testkit.functions.model import TRIGGER
 from inngest_testkit.lifecycle.edges import edge_item
 from inngest_testkit.lifecycle.timeouts import FINISH, timeout_item
 from inngest_testkit.queue.base import ItemKind
-from inngest_testkit.runs.model import HistoryKind
+from inngest_testkit.runs.model import OVER, HistoryKind
 from inngest_testkit.state.base import PauseKind
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from inngest_testkit.state.base import RunState, StateStore
 
 __all__ = ["Executor"]
+
+
+#: The work of runs under way, which is most of all.
+_OF_RUNS = frozenset({ItemKind.EDGE, ItemKind.RETRY, ItemKind.FINISH, ItemKind.CALL, ItemKind.SLEEP})
 
 
 class Executor:
@@ -62,7 +66,10 @@ class Executor:
     async def work(self, lease: Lease) -> None:
         """Do what an item asks for, then complete it."""
         item, once = lease.item, lease.deliveries > 1
-        if item.kind is ItemKind.CRON:
+        if item.kind in _OF_RUNS:
+            if not await self._work_run(lease, once=once):
+                return
+        elif item.kind is ItemKind.CRON:
             await self._runner.fire_cron(item, lease.at, once=once)
         elif item.kind is ItemKind.PAUSE:
             until = await self._state.pause_leased_until(item.pause_id, self._clock.now())
@@ -77,10 +84,8 @@ class Executor:
             if due is not None:
                 await self._queue.requeue(lease, due)
                 return
-        elif item.kind is ItemKind.BATCH:
+        else:
             await self._intake.fire_batch(item, once=once)
-        elif not await self._work_run(lease, once=once):
-            return
         await self._queue.complete(lease)
 
     async def _work_run(self, lease: Lease, *, once: bool) -> bool:
@@ -89,7 +94,7 @@ class Executor:
             state = await self._state.load(lease.item.run_id)
         except NotFoundError:
             return True  # the run was dropped
-        if state.is_over:
+        if state.status in OVER:
             if once:
                 # Whoever ended the run may have been lost before it did.
                 await self._admission.unlock(state.run)
@@ -106,7 +111,7 @@ class Executor:
     ) -> bool:
         item = lease.item
         is_app = isinstance(plan, AppPlan)
-        starts = is_first_call(item) if is_app else item.kind is ItemKind.EDGE and item.step == TRIGGER
+        starts = is_first_call(item) if is_app else item.step == TRIGGER and item.kind is ItemKind.EDGE
         executes = calls_app(item) if is_app else runs_step(item, state)
         if (starts or executes) and not await self._admission.admit(
             lease, state.run, rules, starts=starts, executes=executes, once=once

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from inngest_testkit.records import quick
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Arrival"]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """An event for which a trigger of a function was met.

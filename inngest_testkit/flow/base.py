@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from inngest_testkit.records import quick
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -28,6 +30,7 @@ class Entry:
     version: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Slot:
     """One of the `limit` places that a key has; `run`: the run keeps it until it is over.
@@ -41,6 +44,7 @@ class Slot:
     value: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PacedKey:
     """A key whose items start at a pace; `value` as in `Slot`."""
@@ -50,6 +54,7 @@ class PacedKey:
     value: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """An item that asks to be let through.

@@ -13,12 +13,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from inngest_testkit.records import quick
+
 __all__ = ["Arrivals", "Pace"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How fast: `limit` in each `period`, `at_once` of them together (from 1)."""
@@ -28,6 +31,7 @@ class Pace:
     at_once: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Arrivals:
     """What is known of one key: the theoretical arrival time, in microseconds since 1970 times the limit."""

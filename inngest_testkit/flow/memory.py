@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,7 @@ class MemoryFlowStore:
         self._of_run: dict[str, dict[str, None]] = {}
         self._sequence = 0
         #: Keys that have a pace, those used last at the end.
-        self._paced: dict[str, None] = {}
+        self._paced: OrderedDict[str, None] = OrderedDict()
         #: Keys that may have room for the first in their line.
         self._stirred: dict[str, None] = {}
 
@@ -131,8 +132,8 @@ class MemoryFlowStore:
 
     def _note_pace(self, key: str, now: datetime) -> None:
         """Forget the paces of keys that have been idle since they were used."""
-        self._paced.pop(key, None)
         self._paced[key] = None
+        self._paced.move_to_end(key)
         oldest = next(iter(self._paced))
         gate = self._gates.get(oldest)
         if gate is None or gate.arrivals is None or gate.arrivals.idle_at < now:
@@ -206,8 +207,10 @@ class MemoryFlowStore:
         held = self._held.setdefault(ticket.run_id, {})
         held[ticket.holder] = tuple([slot for slot in ticket.slots if not slot.run])
         for slot in ticket.slots:
-            self._gate(slot.key).holders[ticket.run_id if slot.run else ticket.holder] = None
-            self._stir(slot.key)
+            gate = self._gate(slot.key)
+            gate.holders[ticket.run_id if slot.run else ticket.holder] = None
+            if gate.length:
+                self._stirred[slot.key] = None
             if slot.run and slot not in held.get(ticket.run_id, ()):
                 held[ticket.run_id] = (*held.get(ticket.run_id, ()), slot)
         if ticket.paced is not None:
@@ -250,6 +253,8 @@ class MemoryFlowStore:
         self._leave(item_id)
 
     def _leave(self, item_id: str) -> None:
+        if not self._waiting:
+            return
         waiting = self._waiting.pop(item_id, None)
         if waiting is None:
             return

@@ -46,6 +46,11 @@ class Edge:
     wait: timedelta | None
     awaits: Await | None
 
+    @property
+    def asks(self) -> bool:
+        """Whether taking it depends on what the run has come to, beyond the parent that is done."""
+        return self.condition is not None or self.awaits is not None or len(self.parents) > 1
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedTrigger:

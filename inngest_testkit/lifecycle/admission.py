@@ -41,21 +41,23 @@ class Admission:
         `starts`: it is the first of its run. `executes`: it runs a step, or calls the function.
         """
         item = lease.item
+        slots = _slots(rules, run, starts=starts, executes=executes)
+        paced = paced_key(rules.throttle, run.function_id, run.keys[-1]) if rules.throttle and starts else None
+        if not slots and paced is None:
+            return True
         step = "" if item.step == TRIGGER else item.step
         ticket = Ticket(
             holder=_holder(item),
             run_id=item.run_id,
             item_id=item.id,
             score=_score(lease, run),
-            slots=_slots(rules, run, starts=starts, executes=executes),
-            paced=paced_key(rules.throttle, run.function_id, run.keys[-1]) if rules.throttle and starts else None,
+            slots=slots,
+            paced=paced,
             function_id=run.function_id,
             step=step,
             # Of runs that were created at one moment, the older goes first with all its steps.
             tie=item.run_id,
         )
-        if not ticket.slots and ticket.paced is None:
-            return True
         hold = await self._flow.admit(ticket, self._clock.now())
         if hold is None:
             # Whoever is next in line may have room as well: two places can become free before one is taken.

@@ -18,10 +18,17 @@ if TYPE_CHECKING:
     from inngest_testkit.ids import Ids
     from inngest_testkit.state.base import NewRun
 
-__all__ = ["end_events", "refused_invocation"]
+__all__ = ["end_events", "refused_invocation", "tells_of_end"]
 
 _STATUS = {RunStatus.COMPLETED: "Completed", RunStatus.FAILED: "Failed", RunStatus.CANCELLED: "Cancelled"}
+#: What the event that invokes a function has in its name, however its JSON is written.
+_INVOKED = INVOKED.rpartition("/")[2].encode()
 _SECOND = {RunStatus.FAILED: FAILED, RunStatus.CANCELLED: CANCELLED}
+
+
+def tells_of_end(run: NewRun) -> bool:
+    """Whether the end of a run may be told with events; a quick look, without decoding the run's event."""
+    return bool(run.app_id) or _INVOKED in run.event.raw
 
 
 def end_events(
@@ -32,6 +39,8 @@ def end_events(
     Runs of apps' functions always tell, unless they were started by such an event; runs of DAG functions tell who
     invoked them. `outcome` holds `result` and `error`, as far as there are any.
     """
+    if not tells_of_end(run):
+        return
     event: Any = run.event.value
     events: list[Any] = [event, *(each.value for each in run.batch)]
     invocation = event["data"].get("_inngest") if event["name"] == INVOKED else None

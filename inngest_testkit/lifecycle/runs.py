@@ -5,7 +5,7 @@ A write that marks something as done comes last, so that whoever is stopped befo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,13 @@ from inngest_testkit.errors import IdentifierExistsError, NotFoundError
 from inngest_testkit.flow.priority import factor_of
 from inngest_testkit.functions.app import AppPlan
 from inngest_testkit.functions.model import TRIGGER
-from inngest_testkit.lifecycle.announce import end_events
+from inngest_testkit.lifecycle.announce import end_events, tells_of_end
 from inngest_testkit.lifecycle.edges import edge_item
 from inngest_testkit.lifecycle.steps import call_item, discovery_token
 from inngest_testkit.lifecycle.terms import cancel_pauses, keys_of
 from inngest_testkit.lifecycle.timeouts import FINISH, START, timeout_item
 from inngest_testkit.queue.base import Call
+from inngest_testkit.records import quick
 from inngest_testkit.runs.model import EMPTY, ErrorInfo, HistoryKind, RunStatus
 from inngest_testkit.state.base import NewRun
 from inngest_testkit.values import NULL
@@ -37,12 +38,13 @@ if TYPE_CHECKING:
     from inngest_testkit.lifecycle.recorder import Recorder
     from inngest_testkit.queue.base import Queue, QueueItem
     from inngest_testkit.runs.journal import Journal
-    from inngest_testkit.state.base import StateStore
+    from inngest_testkit.state.base import RunState, StateStore
     from inngest_testkit.values import Json
 
 __all__ = ["RunLifecycle", "Start"]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Start:
     """What a run is started with.
@@ -118,7 +120,13 @@ class RunLifecycle:
 
     def _new(self, version: FunctionVersion, start: Start, now: datetime) -> NewRun:
         plan, event = version.plan, start.events[0].to_json()
-        new = NewRun(
+        flow, priority = plan.flow, 0
+        keys: tuple[str, ...] = ()
+        if flow is not None:
+            variables = {"event": event.value}
+            priority = factor_of(flow.priority, variables, self._clock.now)
+            keys = keys_of(flow, variables, self._clock.now)
+        return NewRun(
             run_id=start.run_id or self._ids.ulid(),
             function_id=version.function_id,
             function_version=version.version,
@@ -128,16 +136,9 @@ class RunLifecycle:
             event=event,
             created_at=now,
             app_id=plan.function.app_id if isinstance(plan, AppPlan) else "",
-            batch=tuple(each.to_json() for each in start.events[1:]),
-        )
-        flow = plan.flow
-        if flow is None:
-            return new
-        variables = {"event": event.value}
-        return replace(
-            new,
-            priority=factor_of(flow.priority, variables, self._clock.now),
-            keys=keys_of(flow, variables, self._clock.now),
+            batch=tuple([each.to_json() for each in start.events[1:]]),
+            priority=priority,
+            keys=keys,
             lock=start.lock,
         )
 
@@ -165,8 +166,8 @@ class RunLifecycle:
         if state.failed:
             await self.fail(run_id, state.errors[state.failed[0]], once=once)
         else:
-            output = next(reversed(list(state.outputs.values())), NULL)
-            await self._end(run_id, RunStatus.COMPLETED, EMPTY, {"result": output.value}, once=once)
+            outcome = {"result": _last_output(state).value} if tells_of_end(state.run) else {}
+            await self._end(run_id, RunStatus.COMPLETED, EMPTY, outcome, once=once, run=state.run)
 
     async def fail(
         self,
@@ -205,11 +206,19 @@ class RunLifecycle:
         return any(entry.kind is begun for entry in await self._state.history(run.run_id))
 
     async def _end(
-        self, run_id: str, status: RunStatus, data: Mapping[str, Any], outcome: Mapping[str, Any], *, once: bool
+        self,
+        run_id: str,
+        status: RunStatus,
+        data: Mapping[str, Any],
+        outcome: Mapping[str, Any],
+        *,
+        once: bool,
+        run: NewRun | None = None,
     ) -> None:
         await self._recorder.run(_KINDS[status], run_id, data=data, once=once)
         self.on_end(run_id)
-        run = (await self._state.load(run_id)).run
+        if run is None:
+            run = (await self._state.load(run_id)).run
         for name, event in end_events(run, status, outcome, self._ids, self._clock.now()):
             await self.publish(f"{run_id}/{name}", event)
         await self._admission.end(run)
@@ -217,6 +226,10 @@ class RunLifecycle:
         await self._admission.unlock(run)
         # Last: what is left in the queue of a run that is over is not worked.
         await self._queue.discard(run_id=run_id)
+
+
+def _last_output(state: RunState) -> Json:
+    return next(reversed(list(state.outputs.values())), NULL)
 
 
 def _first_item(version: FunctionVersion, run_id: str) -> QueueItem:

@@ -37,6 +37,8 @@ class Warner:
 
     def emit(self, stacklevel: int) -> None:
         """Emit what was collected, as if from `stacklevel` calls up (2: the caller), and raise the first error."""
+        if not self._errors and not self._collected:
+            return
         errors, self._errors = self._errors, []
         if errors:
             raise errors[0]

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from inngest_testkit.records import quick
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -58,6 +60,7 @@ class Call:
     operation: Json | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class QueueItem:
     """One piece of work. `id` is derived from what it does, so that the same work is never queued twice.
@@ -91,6 +94,7 @@ class QueueItem:
         return f"<QueueItem {' '.join(part for part in (self.kind.value, what, of, attempt) if part)}>"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PendingItem:
     """An item with the moment at which it is due; of one that is parked, the moment at which it was."""
@@ -104,6 +108,7 @@ class PendingItem:
         return f"<{self.at:%Y-%m-%d %H:%M:%S} {self.item!r}{parked}>"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Lease:
     """An item that one worker has until `until`.

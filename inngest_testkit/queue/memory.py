@@ -54,14 +54,18 @@ class MemoryQueue:
 
     async def enqueue(self, item: QueueItem, at: datetime, *, priority: int = 0) -> bool:
         """See `Queue.enqueue`."""
-        if item.id in self._entries:
+        item_id, run_id = item.id, item.run_id
+        if item_id in self._entries:
             return False
-        self._sequence += 1
-        entry = _Entry(item, at, priority, self._sequence)
-        self._entries[item.id] = entry
-        if item.run_id:
-            self._by_run.setdefault(item.run_id, {})[item.id] = None
-        heapq.heappush(self._heap, entry.order)
+        self._sequence = sequence = self._sequence + 1
+        entry = self._entries[item_id] = _Entry(item, at, priority, sequence)
+        if run_id:
+            of_run = self._by_run.get(run_id)
+            if of_run is None:
+                self._by_run[run_id] = {item_id: None}
+            else:
+                of_run[item_id] = None
+        heapq.heappush(self._heap, (at, priority, sequence, entry))
         return True
 
     async def lease(self, now: datetime, limit: int = 1, *, only: str | None = None) -> Sequence[Lease]:
@@ -70,8 +74,10 @@ class MemoryQueue:
             self._return_lost(now)
         if only is not None:
             return self._lease_only(now, only)
-        leases: list[Lease] = []
         heap = self._heap
+        if not heap or heap[0][0] > now:
+            return ()
+        leases: list[Lease] = []
         while heap and len(leases) < limit:
             at, _, sequence, entry = heap[0]
             if entry.sequence != sequence:
@@ -92,12 +98,11 @@ class MemoryQueue:
         return (self._lease(entry, now),)
 
     def _lease(self, entry: _Entry, now: datetime) -> Lease:
-        self._receipts += 1
-        entry.deliveries += 1
-        entry.receipt = self._receipts
-        entry.lease_until = now + LEASE
-        self._leased[entry.item.id] = entry
-        return Lease(entry.item, entry.at, entry.lease_until, entry.deliveries, entry.receipt)
+        self._receipts = receipt = self._receipts + 1
+        item, deliveries, until = entry.item, entry.deliveries + 1, now + LEASE
+        entry.deliveries, entry.receipt, entry.lease_until = deliveries, receipt, until
+        self._leased[item.id] = entry
+        return Lease(item, entry.at, until, deliveries, receipt)
 
     def _return_lost(self, now: datetime) -> None:
         lost = [e for e in self._leased.values() if e.lease_until is not None and e.lease_until <= now]
@@ -124,12 +129,13 @@ class MemoryQueue:
             self._forget(lease.item)
 
     def _forget(self, item: QueueItem) -> None:
-        del self._entries[item.id]
-        if item.run_id:
-            of_run = self._by_run[item.run_id]
-            del of_run[item.id]
+        item_id, run_id = item.id, item.run_id
+        del self._entries[item_id]
+        if run_id:
+            of_run = self._by_run[run_id]
+            del of_run[item_id]
             if not of_run:
-                del self._by_run[item.run_id]
+                del self._by_run[run_id]
 
     async def requeue(self, lease: Lease, at: datetime | None) -> None:
         """See `Queue.requeue`."""
@@ -165,21 +171,25 @@ class MemoryQueue:
 
     async def discard(self, *, item_id: str = "", run_id: str = "") -> int:
         """See `Queue.discard`."""
-        ids = list(self._by_run.get(run_id, ())) if run_id else [item_id]
-        waiting = [e for i in ids if (e := self._entries.get(i)) is not None and e.lease_until is None]
-        for entry in waiting:
-            entry.sequence = _NOWHERE
-            self._forget(entry.item)
+        discarded = 0
+        for each in tuple(self._by_run.get(run_id, ())) if run_id else (item_id,):
+            entry = self._entries.get(each)
+            if entry is not None and entry.lease_until is None:
+                entry.sequence = _NOWHERE
+                self._forget(entry.item)
+                discarded += 1
         if len(self._heap) > 64 and len(self._heap) > 2 * len(self._entries):
             self._heap = [order for order in self._heap if order[3].sequence == order[2]]
             heapq.heapify(self._heap)
-        return len(waiting)
+        return discarded
 
     async def next_due(self) -> datetime | None:
         """See `Queue.next_due`."""
         heap = self._heap
         while heap and heap[0][3].sequence != heap[0][2]:
             heapq.heappop(heap)
+        if not self._leased:
+            return heap[0][0] if heap else None
         moments = [e.lease_until for e in self._leased.values() if e.lease_until is not None]
         if heap:
             moments.append(heap[0][0])

@@ -11,11 +11,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from inngest_testkit.records import quick
 from inngest_testkit.runs.entries import Finding
 from inngest_testkit.values import Json, JsonValue
 
 __all__ = [
     "EMPTY",
+    "OVER",
     "Attempt",
     "ErrorInfo",
     "HistoryEntry",
@@ -42,7 +44,11 @@ class RunStatus(StrEnum):
     @property
     def is_over(self) -> bool:
         """Whether nothing more can happen to the run."""
-        return self not in (RunStatus.QUEUED, RunStatus.RUNNING)
+        return self in OVER
+
+
+#: Where a run stands to which nothing more can happen.
+OVER = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
 
 
 class StepStatus(StrEnum):
@@ -145,6 +151,7 @@ def _place(error: BaseException) -> str:
 _PACKAGES = {"inngest_testkit", "site-packages", "asyncio"}
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """One transition: when (virtual time), what, of which run, step and attempt, and its particulars.

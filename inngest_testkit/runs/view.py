@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from inngest_testkit.errors import NotFoundError
+from inngest_testkit.records import quick
 from inngest_testkit.runs.entries import Entry
 from inngest_testkit.runs.flow import Held
 from inngest_testkit.runs.model import (
@@ -37,6 +38,7 @@ T = TypeVar("T")
 DROPPED = "it was over and has been dropped, see Engine(keep=...)"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run of a function.

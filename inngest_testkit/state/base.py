@@ -11,6 +11,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from inngest_testkit.records import quick
+from inngest_testkit.runs.model import OVER
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -24,6 +27,7 @@ __all__ = ["PAUSE_LEASE", "NewRun", "Pause", "PauseKind", "RunState", "StateStor
 PAUSE_LEASE = timedelta(seconds=5)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class NewRun:
     """What a run is created with. `key` is the idempotency key, `cause` the delivery of the event that asks for it.
@@ -48,6 +52,7 @@ class NewRun:
     lock: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class RunState:
     """A run as it was when it was loaded; later writes do not show in it.
@@ -70,7 +75,7 @@ class RunState:
     @property
     def is_over(self) -> bool:
         """Whether the run has ended."""
-        return self.status.is_over
+        return self.status in OVER
 
 
 @dataclass(frozen=True, slots=True)

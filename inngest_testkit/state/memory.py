@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
+from itertools import islice
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from inngest_testkit.errors import (
@@ -29,29 +31,36 @@ __all__ = ["MemoryStateStore"]
 T = TypeVar("T")
 
 
+#: Entries that are copied as fast as they are looked at through a snapshot.
+_FEW = 8
+
+
 class _Snapshot(Mapping[str, T], Generic[T]):
-    """The first `length` entries of a dict that only grows: a copy that costs nothing."""
+    """The first `length` entries of a dict that only grows, each with its place: a copy that costs nothing."""
 
-    __slots__ = ("_entries", "_length")
+    __slots__ = ("_entries", "_length", "_places")
 
-    def __init__(self, entries: dict[str, tuple[int, T]], length: int) -> None:
-        self._entries, self._length = entries, length
+    def __init__(self, entries: dict[str, T], places: dict[str, int]) -> None:
+        self._entries, self._places, self._length = entries, places, len(entries)
 
     def __getitem__(self, key: str) -> T:
-        index, value = self._entries[key]
-        if index >= self._length:
+        if self._places[key] >= self._length:
             raise KeyError(key)
-        return value
+        return self._entries[key]
 
     def __contains__(self, key: object) -> bool:
-        found = self._entries.get(key)  # type: ignore[call-overload]
-        return found is not None and found[0] < self._length
+        place = self._places.get(key)  # type: ignore[call-overload]
+        return place is not None and place < self._length
 
     def __iter__(self) -> Iterator[str]:
-        return (key for key, (index, _) in self._entries.items() if index < self._length)
+        return islice(self._entries, self._length)
 
     def __len__(self) -> int:
         return self._length
+
+
+#: The only status here of a run that is not over; taken out of its enumeration once, which is slow.
+_RUNNING = RunStatus.RUNNING
 
 
 @dataclass(slots=True)
@@ -59,8 +68,10 @@ class _Record:
     """One run as the store keeps it."""
 
     run: NewRun
-    status: RunStatus = RunStatus.RUNNING
-    outputs: dict[str, tuple[int, Json]] = field(default_factory=dict)
+    status: RunStatus = _RUNNING
+    outputs: dict[str, Json] = field(default_factory=dict)
+    #: The place of each output, once they are more than a few.
+    places: dict[str, int] = field(default_factory=dict)
     errors: Mapping[str, ErrorInfo] = field(default_factory=dict)
     failed: tuple[str, ...] = ()
     size: int = 0
@@ -73,16 +84,22 @@ class _Record:
     history: list[HistoryEntry] = field(default_factory=list)
 
     def snapshot(self) -> RunState:
+        outputs = self.outputs
         return RunState(
             self.run,
             self.status,
             self.pending,
-            _Snapshot(self.outputs, len(self.outputs)),
+            dict(outputs) if len(outputs) <= _FEW else _Snapshot(outputs, self._placed()),
             self.errors,
             self.failed,
             self.size,
             self.request_version,
         )
+
+    def _placed(self) -> dict[str, int]:
+        if not self.places:
+            self.places = {key: place for place, key in enumerate(self.outputs)}
+        return self.places
 
 
 @dataclass(slots=True)
@@ -138,25 +155,26 @@ class _Fields(Mapping[str, object]):
         return len(self._event.to_dict())
 
 
+class _Runs(dict[str, _Record]):
+    """The runs by id; looking up one that is not there raises `NotFoundError`."""
+
+    def __missing__(self, run_id: str) -> _Record:
+        raise NotFoundError("run", run_id)
+
+
 class MemoryStateStore:
     """Keeps runs in dicts. Loading a run costs the same however many steps it has."""
 
     never_suspends = True
 
     def __init__(self) -> None:
-        self._runs: dict[str, _Record] = {}
+        self._runs = _Runs()
         #: Idempotency keys with run and cause, those created first at the front.
-        self._keys: dict[str, tuple[str, str, datetime]] = {}
+        self._keys: OrderedDict[str, tuple[str, str, datetime]] = OrderedDict()
         self._pauses: dict[str, Pause] = {}
         self._leases: dict[str, tuple[str, datetime]] = {}
         self._waiting: dict[str, _Waiting] = {}
         self._sequence = 0
-
-    def _record(self, run_id: str) -> _Record:
-        record = self._runs.get(run_id)
-        if record is None:
-            raise NotFoundError("run", run_id)
-        return record
 
     async def create(self, run: NewRun) -> RunState:
         """See `StateStore.create`."""
@@ -180,12 +198,12 @@ class MemoryStateStore:
 
     async def load(self, run_id: str) -> RunState:
         """See `StateStore.load`."""
-        return self._record(run_id).snapshot()
+        return self._runs[run_id].snapshot()
 
     async def schedule(self, run_id: str, token: str) -> bool:
         """See `StateStore.schedule`."""
-        record = self._record(run_id)
-        if token in record.tokens or record.status.is_over:
+        record = self._runs[run_id]
+        if token in record.tokens or record.status is not _RUNNING:
             return False
         record.tokens[token] = True
         record.pending += 1
@@ -193,18 +211,20 @@ class MemoryStateStore:
 
     async def is_scheduled(self, run_id: str, token: str) -> bool:
         """See `StateStore.is_scheduled`."""
-        return token in self._record(run_id).tokens
+        return token in self._runs[run_id].tokens
 
     async def claim(self, run_id: str, step: str, token: str) -> bool:
         """See `StateStore.claim`."""
-        return self._record(run_id).claims.setdefault(step, token) == token
+        return self._runs[run_id].claims.setdefault(step, token) == token
 
     async def save_output(self, run_id: str, step: str, output: Json) -> bool:
         """See `StateStore.save_output`."""
-        record = self._record(run_id)
+        record = self._runs[run_id]
         if step in record.outputs:
             return False
-        record.outputs[step] = (len(record.outputs), output)
+        if record.places:
+            record.places[step] = len(record.outputs)
+        record.outputs[step] = output
         record.size += len(output.raw)
         if step in record.errors:
             record.errors = {key: error for key, error in record.errors.items() if key != step}
@@ -212,11 +232,11 @@ class MemoryStateStore:
 
     async def save_request_version(self, run_id: str, version: int) -> None:
         """See `StateStore.save_request_version`."""
-        self._record(run_id).request_version = version
+        self._runs[run_id].request_version = version
 
     async def save_error(self, run_id: str, step: str, error: ErrorInfo, *, final: bool) -> None:
         """See `StateStore.save_error`."""
-        record = self._record(run_id)
+        record = self._runs[run_id]
         if step in record.outputs:
             return
         # A new mapping each time, so that snapshots keep theirs.
@@ -226,8 +246,8 @@ class MemoryStateStore:
 
     async def finalise(self, run_id: str, token: str) -> int:
         """See `StateStore.finalise`."""
-        record = self._record(run_id)
-        if record.status.is_over:
+        record = self._runs[run_id]
+        if record.status is not _RUNNING:
             return 0
         if record.tokens.get(token):
             record.pending -= 1
@@ -236,19 +256,21 @@ class MemoryStateStore:
 
     async def end(self, run_id: str, status: RunStatus) -> bool:
         """See `StateStore.end`."""
-        record = self._record(run_id)
-        if record.status.is_over:
+        record = self._runs[run_id]
+        if record.status is not _RUNNING:
             return False
         record.status, record.pending = status, 0
-        for pause_id in [key for key in record.pauses if key in self._pauses]:
-            await self.consume_pause(pause_id)
+        if record.pauses:
+            for pause_id in [key for key in record.pauses if key in self._pauses]:
+                await self.consume_pause(pause_id)
         # Nothing is asked of them once the run is over.
-        record.tokens, record.claims, record.pauses = {}, {}, {}
+        for kept in (record.tokens, record.claims, record.pauses):
+            kept.clear()
         return True
 
     async def save_pause(self, pause: Pause) -> bool:
         """See `StateStore.save_pause`."""
-        record = self._record(pause.run_id)
+        record = self._runs[pause.run_id]
         if pause.id in record.pauses or record.status.is_over:
             return False
         record.pauses[pause.id] = None
@@ -309,7 +331,7 @@ class MemoryStateStore:
 
     async def append(self, entry: HistoryEntry, *, once: bool = False) -> bool:
         """See `StateStore.append`."""
-        history = self._record(entry.run_id).history
+        history = self._runs[entry.run_id].history
         if once and any(entry.same_transition(other) for other in history):
             return False
         history.append(entry)
@@ -317,7 +339,7 @@ class MemoryStateStore:
 
     async def history(self, run_id: str) -> Sequence[HistoryEntry]:
         """See `StateStore.history`."""
-        return tuple(self._record(run_id).history)
+        return tuple(self._runs[run_id].history)
 
     async def delete(self, run_id: str) -> None:
         """See `StateStore.delete`."""

@@ -116,6 +116,12 @@ class SubscriptionEnds(MemoryEventStream):
         await anyio.sleep_forever()
 
 
+class StreamIsQuietTooEarly(MemoryEventStream):
+    async def ack(self, message):
+        await super().ack(message)
+        self.is_quiet = True
+
+
 class SubscriptionLeavesMessages(MemoryEventStream):
     async def subscribe(self):
         index = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,7 +19,7 @@ from inngest_testkit.state.memory import MemoryStateStore, _Record
 
 class ScheduleCountsTwice(MemoryStateStore):
     async def schedule(self, run_id, token):
-        record = self._record(run_id)
+        record = self._runs[run_id]
         new = await super().schedule(run_id, token)
         if not new and not record.status.is_over:
             record.pending += 1
@@ -29,24 +30,24 @@ class ScheduleRaces(MemoryStateStore):
     async def schedule(self, run_id, token):
         known = await self.is_scheduled(run_id, token)
         await anyio.lowlevel.checkpoint()
-        pending = self._record(run_id).pending
+        pending = self._runs[run_id].pending
         await anyio.lowlevel.checkpoint()
         if not known:
             await super().schedule(run_id, token)
-            self._record(run_id).pending = pending + 1
+            self._runs[run_id].pending = pending + 1
         return not known
 
 
 class FinaliseGoesNegative(MemoryStateStore):
     async def finalise(self, run_id, token):
-        self._record(run_id).pending -= 1
-        return self._record(run_id).pending
+        self._runs[run_id].pending -= 1
+        return self._runs[run_id].pending
 
 
 class FinaliseForgetsTokens(MemoryStateStore):
     async def finalise(self, run_id, token):
         pending = await super().finalise(run_id, token)
-        self._record(run_id).tokens.pop(token, None)
+        self._runs[run_id].tokens.pop(token, None)
         return pending
 
 
@@ -54,12 +55,12 @@ class FinaliseRaces(MemoryStateStore):
     async def finalise(self, run_id, token):
         await super().finalise(run_id, token)
         await anyio.lowlevel.checkpoint()
-        return self._record(run_id).pending
+        return self._runs[run_id].pending
 
 
 class SnapshotsAlias(MemoryStateStore):
     async def load(self, run_id):
-        record = self._record(run_id)
+        record = self._runs[run_id]
         return replace(await super().load(run_id), outputs=_Live(record.outputs))
 
     create = MemoryStateStore.create
@@ -67,7 +68,7 @@ class SnapshotsAlias(MemoryStateStore):
 
 class _Live(dict):
     def __init__(self, entries):
-        super().__init__({key: value for key, (_, value) in entries.items()})
+        super().__init__(entries)
         self._entries = entries
 
     def __contains__(self, key):
@@ -99,11 +100,16 @@ class CreateRaces(MemoryStateStore):
         return await super().create(run)
 
 
+class InventedRuns(dict):
+    def __missing__(self, run_id):
+        self[run_id] = _Record(StateStoreContract().run(run_id))
+        return self[run_id]
+
+
 class UnknownRunsAreInvented(MemoryStateStore):
-    def _record(self, run_id):
-        if run_id not in self._runs:
-            self._runs[run_id] = _Record(StateStoreContract().run(run_id))
-        return self._runs[run_id]
+    def __init__(self):
+        super().__init__()
+        self._runs = InventedRuns()
 
 
 class IdsAreSplit(MemoryStateStore):
@@ -113,30 +119,30 @@ class IdsAreSplit(MemoryStateStore):
 
 class ClaimsAreShared(MemoryStateStore):
     async def claim(self, run_id, step, token):
-        self._record(run_id)
+        await self.load(run_id)
         return True
 
 
 class ClaimsRace(MemoryStateStore):
     async def claim(self, run_id, step, token):
-        holder = self._record(run_id).claims.get(step, token)
+        holder = self._runs[run_id].claims.get(step, token)
         await anyio.lowlevel.checkpoint()
-        self._record(run_id).claims[step] = holder
+        self._runs[run_id].claims[step] = holder
         return holder == token
 
 
 class OutputsAreReplaced(MemoryStateStore):
     async def save_output(self, run_id, step, output):
-        self._record(run_id).outputs.pop(step, None)
+        self._runs[run_id].outputs.pop(step, None)
         return await super().save_output(run_id, step, output)
 
 
 class OutputsRace(MemoryStateStore):
     async def save_output(self, run_id, step, output):
-        known = step in self._record(run_id).outputs
+        known = step in self._runs[run_id].outputs
         await anyio.lowlevel.checkpoint()
         if not known:
-            self._record(run_id).outputs.pop(step, None)
+            self._runs[run_id].outputs.pop(step, None)
         return await super().save_output(run_id, step, output)
 
 
@@ -148,7 +154,7 @@ class NullIsNoOutput(MemoryStateStore):
 class ErrorsLowerPending(MemoryStateStore):
     async def save_error(self, run_id, step, error, *, final):
         await super().save_error(run_id, step, error, final=final)
-        self._record(run_id).pending -= 1
+        self._runs[run_id].pending -= 1
 
 
 class ErrorsAreAllFinal(MemoryStateStore):
@@ -158,7 +164,7 @@ class ErrorsAreAllFinal(MemoryStateStore):
 
 class FirstErrorStays(MemoryStateStore):
     async def save_error(self, run_id, step, error, *, final):
-        kept = self._record(run_id).errors.get(step, error)
+        kept = self._runs[run_id].errors.get(step, error)
         await super().save_error(run_id, step, kept, final=final)
 
 
@@ -166,37 +172,37 @@ class FailedStepsAreRepeated(MemoryStateStore):
     async def save_error(self, run_id, step, error, *, final):
         await super().save_error(run_id, step, error, final=final)
         if final:
-            record = self._record(run_id)
+            record = self._runs[run_id]
             record.failed = (*record.failed, step)
 
 
 class ErrorsOutliveOutputs(MemoryStateStore):
     async def save_output(self, run_id, step, output):
-        errors = self._record(run_id).errors
+        errors = self._runs[run_id].errors
         saved = await super().save_output(run_id, step, output)
-        self._record(run_id).errors = errors
+        self._runs[run_id].errors = errors
         return saved
 
 
 class EndKeepsPauses(MemoryStateStore):
     async def end(self, run_id, status):
-        self._record(run_id).pauses = {}
+        self._runs[run_id].pauses = {}
         return await super().end(run_id, status)
 
 
 class EndCanBeRepeated(MemoryStateStore):
     async def end(self, run_id, status):
-        record = self._record(run_id)
+        record = self._runs[run_id]
         record.status = RunStatus.RUNNING
         return await super().end(run_id, status)
 
 
 class EndRaces(MemoryStateStore):
     async def end(self, run_id, status):
-        over = self._record(run_id).status.is_over
+        over = self._runs[run_id].status.is_over
         await anyio.lowlevel.checkpoint()
         if not over:
-            self._record(run_id).status = RunStatus.RUNNING
+            self._runs[run_id].status = RunStatus.RUNNING
         return await super().end(run_id, status)
 
 
@@ -245,7 +251,7 @@ class PausesAreDoubled(MemoryStateStore):
 
 class PausesRace(MemoryStateStore):
     async def save_pause(self, pause):
-        known = pause.id in self._record(pause.run_id).pauses
+        known = pause.id in self._runs[pause.run_id].pauses
         await anyio.lowlevel.checkpoint()
         return not known and (await super().save_pause(pause) or True)
 
@@ -359,7 +365,7 @@ class IndexForgetsOthers(MemoryStateStore):
 
 class PauseByChild(MemoryStateStore):
     async def pause_by_step(self, run_id, parent):
-        for pause_id in reversed(list(self._record(run_id).pauses)):
+        for pause_id in reversed(list(self._runs[run_id].pauses)):
             if pause_id in self._pauses and parent in (self._pauses[pause_id].parent, self._pauses[pause_id].child):
                 return self._pauses[pause_id]
         raise PauseNotFoundError(parent)
@@ -389,9 +395,9 @@ class AppendsRace(MemoryStateStore):
 
 class OutputsRaceToZero(MemoryStateStore):
     async def save_output(self, run_id, step, output):
-        outputs = dict(self._record(run_id).outputs)
+        outputs = copy(self._runs[run_id].outputs)
         await anyio.lowlevel.checkpoint()
-        self._record(run_id).outputs = outputs
+        self._runs[run_id].outputs = outputs
         return await super().save_output(run_id, step, output)
 
 
@@ -405,13 +411,13 @@ class SizeCountsWhatIsNotTaken(MemoryStateStore):
     async def save_output(self, run_id, step, output):
         saved = await super().save_output(run_id, step, output)
         if not saved:
-            self._record(run_id).size += len(output.raw)
+            self._runs[run_id].size += len(output.raw)
         return saved
 
 
 class RequestVersionIsTheFirst(MemoryStateStore):
     async def save_request_version(self, run_id, version):
-        if self._record(run_id).request_version == -1:
+        if self._runs[run_id].request_version == -1:
             await super().save_request_version(run_id, version)
 
 

@@ -176,7 +176,7 @@ class Played:
         found = []
         for run in self.engine.runs():
             steps = {step.id: (step.status, plain(step.output), len(step.attempts)) for step in run.steps.values()}
-            stored = self.state._record(run.id).snapshot()
+            stored = self.state._runs[run.id].snapshot()
             found.append(
                 {
                     "function": run.function_id,

@@ -47,7 +47,7 @@ class ForgetsTokens(MemoryStateStore):
         return False
 
     async def schedule(self, run_id, token):
-        self._record(run_id).tokens.pop(token, None)
+        self._runs[run_id].tokens.pop(token, None)
         return await super().schedule(run_id, token)
 
 
@@ -70,7 +70,7 @@ class MiscountsTheEnd(MemoryStateStore):
 
     async def end(self, run_id, status):
         ended = await super().end(run_id, status)
-        self._record(run_id).pending = 1
+        self._runs[run_id].pending = 1
         return ended
 
 

@@ -74,7 +74,7 @@ class World:
 
     def load(self, run):
         """What the state store has of a run."""
-        return self.state._record(run.id).snapshot()
+        return self.state._runs[run.id].snapshot()
 
     @property
     def pauses(self):
