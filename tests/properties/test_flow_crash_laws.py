@@ -143,11 +143,12 @@ class Played:
 
     def send(self, name, data, event_id):
         while True:
+            before = len(self.gate.operations)
             try:
                 self.engine.send(name, data, id=event_id)
             except Fault:
                 self.lost = True
-                if self.gate.operations[-1] == "events.publish" and not self.gate.after:
+                if len(self.gate.operations) == before + 1 and not self.gate.after:
                     continue  # nothing was taken, so the sender sends again
             return
 
