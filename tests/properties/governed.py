@@ -135,7 +135,7 @@ class Governed:
         """Everything that was executed; `waits` are what has to pass before steps, by function and step."""
         found = []
         for run in self.runs:
-            done = {"$trigger": self.entries(run, HistoryKind.RUN_STARTED)[0]} if run.history else {}
+            done = dict.fromkeys(["$trigger"], next(iter(self.entries(run, HistoryKind.RUN_STARTED)), 0))
             begun = {}
             for entry in run.history:
                 at = self.at(entry.at)

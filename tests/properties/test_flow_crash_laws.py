@@ -88,6 +88,9 @@ SCENARIOS = {
         [*at(0), *at(5, p=1), *at(10, key="b"), *at(15)],
         0,
     ),
+    # Within the lease of a worker that is lost when the first is due.
+    "debounce, and an event right after it": one({"debounce": {"period": "1h"}}, at(0, 60.25), 0),
+    "batch, and an event right after it": one({"batchEvents": {"maxSize": 3, "timeout": "1h"}}, at(0, 60.25), 0),
     "batch of limited runs": one(
         {"batchEvents": {"maxSize": 2, "timeout": "10m"}, "concurrency": {"limit": 1}}, at(0, 0, 5), HOUR, limit=1
     ),
@@ -143,11 +146,12 @@ class Played:
 
     def send(self, name, data, event_id):
         while True:
+            before = len(self.gate.operations)
             try:
                 self.engine.send(name, data, id=event_id)
             except Fault:
                 self.lost = True
-                if self.gate.operations[-1] == "events.publish" and not self.gate.after:
+                if len(self.gate.operations) == before + 1 and not self.gate.after:
                     continue  # nothing was taken, so the sender sends again
             return
 
