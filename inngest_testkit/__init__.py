@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inngest_testkit.clock import FakeClock
+from inngest_testkit.cron import CronCalendar, CronFire
 from inngest_testkit.drivers.mock import Mock
 from inngest_testkit.engine import AsyncEngine, Engine, Sent
 from inngest_testkit.errors import NondeterminismError, NotFoundError, TestkitError, UnservedClientError
@@ -16,6 +17,8 @@ from inngest_testkit.sdk.limits import Limits
 
 __all__ = [
     "AsyncEngine",
+    "CronCalendar",
+    "CronFire",
     "Dropped",
     "Engine",
     "ErrorInfo",

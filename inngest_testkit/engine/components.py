@@ -62,6 +62,7 @@ class Components:
     drivers: Drivers
     apps: Apps
     lifecycle: RunLifecycle
+    intake: Intake
     runner: Runner
     app_worker: AppWorker
     lockstep: Lockstep
@@ -90,7 +91,9 @@ def wire(
     lifecycle = RunLifecycle(**shared, ids=ids, journal=journal, admission=admission, publish=publish)
     steps = AppSteps(**shared)
     intake = Intake(**shared, ids=ids, data=data, flow=flow, lifecycle=lifecycle)
-    runner = Runner(**shared, data=data, lifecycle=lifecycle, steps=steps, intake=intake, warner=warner)
+    runner = Runner(
+        **shared, data=data, lifecycle=lifecycle, steps=steps, intake=intake, warner=warner, seed=options.seed
+    )
     retries = Retries(
         jitter=ids.random if options.jitter else None,
         interval=None if options.retry_interval is None else to_timedelta(options.retry_interval),
@@ -156,6 +159,7 @@ def wire(
         drivers=drivers,
         apps=apps,
         lifecycle=lifecycle,
+        intake=intake,
         runner=runner,
         app_worker=app_worker,
         lockstep=lockstep,

@@ -329,12 +329,15 @@ class Core:
         return cancelled
 
     async def clear_queue(self) -> int:
-        """Drop what is queued for runs, and cancel those runs; crons stay."""
+        """Drop what is queued for runs, and cancel those runs; drop debounced events and batches; crons stay."""
         items = [pending.item for pending in self._queue.snapshot() if pending.item.kind is not ItemKind.CRON]
         for run_id in list(self.journal.open_runs):
             await self._lifecycle.cancel(run_id, "the queue was cleared")
-        for run_id in dict.fromkeys(item.run_id for item in items):
+        for run_id in dict.fromkeys(item.run_id for item in items if item.run_id):
             await self._queue.discard(run_id=run_id)
+        for item in items:
+            if item.key:
+                await self._parts.intake.forget(item)
         await self._after_work()
         return len(items)
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from inngest_testkit.drivers.base import direct
 from inngest_testkit.drivers.mock import UNSET, Mock, Raises, SideEffect
 from inngest_testkit.engine.core import Core
+from inngest_testkit.engine.crons import calendar_of
 from inngest_testkit.engine.options import Duration, Keep, Nondeterminism, Options
 from inngest_testkit.sdk.limits import Limits
 
 if TYPE_CHECKING:
     from inngest_testkit.clock import FakeClock
+    from inngest_testkit.cron import CronCalendar
     from inngest_testkit.data_store.base import DataStore
     from inngest_testkit.drivers.base import Driver
     from inngest_testkit.engine.seams import Chooser, Gate
@@ -112,6 +114,25 @@ class Surface:
     def functions(self) -> tuple[Function | AppFunction, ...]:
         """The functions that are registered, in their newest versions."""
         return tuple(plan.function for plan in self._core.plans.values())
+
+    def cron_calendar(
+        self,
+        function: str | Function | SdkFunction,
+        start: datetime | str | None = None,
+        end: datetime | Duration = "7d",
+    ) -> CronCalendar:
+        """Return when the crons of a function fire after `start` (without one: now) and up to `end`.
+
+        These are the times that `advance` from the one to the other comes to, of all its crons in order, in UTC and in
+        local time, and those that clock changes take away or bring twice: see `CronFire`. Prints as a table. Moments
+        are aware datetimes or ISO 8601 texts; `end` may also be a span from the start (`"7d"`, a timedelta, seconds).
+        A run that is late by its trigger's jitter can begin after `end`. Nothing is worked, and the clock stays.
+
+        Raises `NotFoundError` for an unknown function, `SetupError` for one without a cron, for an end before the
+        start, and for more than a million times.
+        """
+        plan = self._core.plans[self._core.catalog.id_of(function)]
+        return calendar_of(plan, start, end, now=self.now, seed=self.seed)
 
     @property
     def history(self) -> tuple[HistoryEntry, ...]:

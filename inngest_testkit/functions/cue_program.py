@@ -82,7 +82,10 @@ package v1
 	scope?: string
 }
 #Trigger: #EventTrigger | #CronTrigger
-#CronTrigger: cron: string
+#CronTrigger: {
+	cron:    string
+	jitter?: string
+}
 #EventTrigger: {
 	event:       string
 	expression?: string

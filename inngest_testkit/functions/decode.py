@@ -40,7 +40,7 @@ _T = TypeVar("_T")
 #: What each object of the configuration may hold.
 FIELDS: dict[str, tuple[str, ...]] = {
     "Function": ("id", "name", "triggers", "steps", *OPTIONS.values()),
-    "Trigger": ("event", "expression", "cron", "definition"),
+    "Trigger": ("event", "expression", "cron", "jitter", "definition"),
     "EventDefinition": ("format", "synced", "def"),
     "Step": ("id", "name", "path", "runtime", "after", "version"),
     "Runtime": ("type", "url", "entrypoint"),
@@ -181,6 +181,7 @@ class _Decoder:
             event=self.text(found, "event", path),
             expression=self.text(found, "expression", path),
             cron=self.text(found, "cron", path),
+            jitter=self.text(found, "jitter", path),
             definition=self.definition(found.get("definition"), (*path, "definition")),
         )
 

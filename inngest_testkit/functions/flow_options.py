@@ -203,13 +203,10 @@ class _Reader:
         if isinstance(value, timedelta):
             # A batch's timeout is read without days, by the server too.
             return format_duration(value, days=False)
-        number = value if _is_number(value) else 5
-        why = ": a number has no unit" if _is_number(value) else ""
-        self.problem(
-            path,
-            f"expected a duration as text or a timedelta, found {shown(value)}{why}; "
-            f"write '{number}s' or timedelta(seconds={number})",
-        )
+        remedy = "; write one such as '5s'"
+        if _is_number(value):
+            remedy = f": a number has no unit; write '{value}s' or '{value}ms'"
+        self.problem(path, f"a duration is text or a timedelta, found {shown(value)}{remedy}")
         return None
 
 

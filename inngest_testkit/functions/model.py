@@ -93,16 +93,20 @@ class EventDefinition:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """What starts a function: an event (by exact name, with an optional expression), or a cron schedule."""
+    """What starts a function: an event (by exact name, with an optional expression), or a cron schedule.
+
+    `jitter` is the duration, as text, within which the run of a schedule begins after its moment; None for at once.
+    """
 
     event: str | None = None
     expression: str | None = None
     cron: str | None = None
     definition: EventDefinition | None = None
+    jitter: str | None = None
 
     def __str__(self) -> str:
         if self.cron is not None:
-            return f"cron {self.cron!r}"
+            return f"cron {self.cron!r}" + (f" jitter {self.jitter}" if self.jitter else "")
         return f"event {self.event!r}" + (f" if {self.expression}" if self.expression else "")
 
 
@@ -292,9 +296,13 @@ def on_event(name: str, *, if_: str | None = None, definition: EventDefinition |
     return Trigger(event=name, expression=if_, definition=definition)
 
 
-def on_cron(schedule: str) -> Trigger:
-    """Start the function on a schedule: five fields (minute hour day month weekday), optional `TZ=Area/City` before."""
-    return Trigger(cron=schedule)
+def on_cron(schedule: str, *, jitter: str | timedelta | None = None) -> Trigger:
+    """Start the function on a schedule: five fields (minute hour day month weekday), optional `TZ=Area/City` before.
+
+    With `jitter` (1 s to 5 min) a run begins between one second and that much after the schedule's moment, by a length
+    of time that depends on the engine's seed, the function, the schedule and the moment alone.
+    """
+    return Trigger(cron=schedule, jitter=_text(jitter))
 
 
 def after(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from inngest_testkit.cron import Schedule
+from inngest_testkit.cron import Schedule, parse_jitter
 from inngest_testkit.durations import parse_duration
 from inngest_testkit.expressions import DAG, SDK, Expression, compile_expression
 from inngest_testkit.functions.dsn import dsn
@@ -16,7 +17,6 @@ from inngest_testkit.ids import workflow_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import timedelta
 
     from inngest_testkit.expressions import Dialect
     from inngest_testkit.functions.flow_control import FlowControl
@@ -49,7 +49,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTrigger:
-    """One trigger: an event with its expression, or a schedule."""
+    """One trigger: an event with its expression, or a schedule with the jitter of its runs."""
 
     text: str
     event: str | None
@@ -57,6 +57,7 @@ class PlannedTrigger:
     schedule: Schedule | None
     #: What the names that `event` matches begin with, when it is a pattern.
     prefix: str | None = None
+    jitter: timedelta = timedelta()
 
     def names(self, event: str) -> bool:
         """Whether an event of this name is one that the trigger asks for."""
@@ -128,6 +129,7 @@ def plan_triggers(triggers: Iterable[Trigger], dialect: Dialect) -> tuple[Planne
             expression=compile_expression(trigger.expression, dialect) if trigger.expression else None,
             schedule=Schedule.parse(trigger.cron) if trigger.cron else None,
             prefix=pattern_prefix(trigger.event) if trigger.event and dialect is SDK else None,
+            jitter=parse_jitter(trigger.jitter),
         )
         for trigger in triggers
     )

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from inngest_testkit.cron import Schedule
+from inngest_testkit.cron import Schedule, jitter_problem
 from inngest_testkit.durations import parse_duration
 from inngest_testkit.errors import CronError, DurationError, ExpressionSyntaxError, suggestion
 from inngest_testkit.expressions import DAG, compile_expression
@@ -114,9 +114,10 @@ class _Checker:
     # -- triggers
 
     def trigger(self, trigger: Trigger, path: Path) -> None:
-        if trigger.cron is not None and trigger.event is not None:
+        by_cron = trigger.cron is not None or trigger.jitter is not None
+        if by_cron and trigger.event is not None:
             self.problem(path, "A trigger cannot have both an event and a cron trigger; write two triggers")
-        elif trigger.cron is not None:
+        elif by_cron:
             self.cron(trigger, path)
         elif not trigger.event:
             self.no_event(trigger, path)
@@ -139,9 +140,11 @@ class _Checker:
 
     def cron(self, trigger: Trigger, path: Path) -> None:
         try:
-            Schedule.parse(str(trigger.cron))
+            Schedule.parse("" if trigger.cron is None else str(trigger.cron))
         except CronError as error:
             self.problem((*path, "cron"), str(error))
+        if trigger.jitter is not None and (problem := jitter_problem(trigger.jitter)):
+            self.problem((*path, "jitter"), problem)
         if trigger.expression is not None:
             self.problem(
                 (*path, "expression"),

@@ -239,6 +239,12 @@ class Intake:
             arrival = replace(batch.arrivals[0], delivery=item.id, once=once)
             await self._flush(version, item.key, batch, entry.version, arrival)
 
+    async def forget(self, item: QueueItem) -> None:
+        """Drop a debounced event, or a batch, with the item that waits for it."""
+        entry = await self._flow.load(item.key, self._clock.now())
+        await self._flow.save(item.key, None, entry.version)
+        await self._queue.discard(item_id=item.id)
+
     # -- singleton, and the run itself
 
     async def _start(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.clock import epoch_ms
+from inngest_testkit.cron import lateness
 from inngest_testkit.errors import ExpressionError, NotFoundError, PauseLeasedError, PauseNotFoundError
 from inngest_testkit.events import INVOKED, SCHEDULED_TIMER, Event
 from inngest_testkit.expressions import DAG, SDK, compile_expression
@@ -48,7 +49,9 @@ class Runner:
         steps: AppSteps,
         intake: Intake,
         warner: Warner,
+        seed: int | str = 0,
     ) -> None:
+        self._seed = seed
         self._clock, self._data, self._queue, self._state = clock, data, queue, state
         self._recorder, self._lifecycle, self._steps = recorder, lifecycle, steps
         self._intake, self._warner = intake, warner
@@ -206,18 +209,39 @@ class Runner:
             await self._queue.enqueue(item, fire)
 
     async def fire_cron(self, item: QueueItem, due: datetime, *, once: bool) -> None:
-        """Start the run of a schedule that is due, and queue its next fire; nothing for a replaced version."""
+        """Start the run of a schedule that is due, and queue its next fire; nothing for a replaced version.
+
+        With jitter the run is created now and begins later. Source: the server's code, `handleCron`.
+        """
         version = await self._data.function_version(item.function_id, item.function_version)
         if not version.is_live:
             return
         trigger = version.plan.triggers[item.trigger]
-        event = _timer(version, item.trigger, due)
+        fires_at = due + lateness(trigger.jitter, self._seed, version.function_id, _schedule_of(trigger), due)
+        event = _timer(version, _schedule_of(trigger), due, fires_at)
         if isinstance(version.plan, AppPlan):
             # One for all functions with the same schedule.
-            await self._lifecycle.publish(f"timer/{event.id}/{event.data['cron']}", event)
-        arrival = Arrival(event, trigger.text, item.id, due, item.id, once=once)
-        await self._intake.take(version, arrival, batches=False)
+            await self._lifecycle.publish(f"timer/{event.id}/{event.ts}/{event.data['cron']}", event)
+        if isinstance(version.plan, AppPlan) and _is_started_by_another(version.plan, item.trigger, due):
+            reason = "another schedule of the function is due at the same moment"
+            self._recorder.dropped("idempotency", reason, version.function_id, event, item.id)
+        else:
+            arrival = Arrival(event, trigger.text, item.id, due, item.id, fires_at, once=once)
+            await self._intake.take(version, arrival, batches=False)
         await self._schedule_cron(version, item.trigger, trigger, due)
+
+
+def _schedule_of(trigger: PlannedTrigger) -> str:
+    return trigger.schedule.text if trigger.schedule else ""
+
+
+def _is_started_by_another(plan: AppPlan, index: int, due: datetime) -> bool:
+    """Whether a schedule before this one starts the function at the same moment.
+
+    Source: the server's code, `handleCron`: the key of such a run is the function and the moment, so that the function
+    starts once. Which schedule starts it is left to chance there.
+    """
+    return any(trigger.schedule is not None and trigger.schedule.is_due(due) for trigger in plan.triggers[:index])
 
 
 def _due(version: FunctionVersion, event: Event, now: datetime) -> datetime | None:
@@ -230,14 +254,17 @@ def _due(version: FunctionVersion, event: Event, now: datetime) -> datetime | No
         return None
 
 
-def _timer(version: FunctionVersion, trigger: int, due: datetime) -> Event:
+def _timer(version: FunctionVersion, schedule: str, due: datetime, fires_at: datetime) -> Event:
     """Return the event that a schedule starts a run with.
 
-    Source: recordings/dag, cron: a bare event whose id is empty; recordings/sdk README, "Cron".
+    Source: recordings/dag, cron: a bare event whose id is empty; recordings/sdk README, "Cron", and the server's code,
+    `handleCron`: times as RFC 3339 in whole seconds.
     """
     if not isinstance(version.plan, AppPlan):
         return Event(name=SCHEDULED_TIMER, id="", ts=0)
-    at = due.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    cron = version.plan.function.triggers[trigger].cron or ""
-    data: dict[str, Any] = {"cron": cron, "fireAt": at, "scheduledAt": at}
-    return Event(SCHEDULED_TIMER, data, id=at, ts=epoch_ms(due))
+    data: dict[str, Any] = {"cron": schedule, "fireAt": _rfc3339(fires_at), "scheduledAt": _rfc3339(due)}
+    return Event(SCHEDULED_TIMER, data, id=_rfc3339(due), ts=epoch_ms(fires_at))
+
+
+def _rfc3339(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

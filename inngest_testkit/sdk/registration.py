@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from inngest_testkit.cron import Schedule
+from inngest_testkit.cron import Schedule, jitter_problem
 from inngest_testkit.errors import CronError, InvalidFunctionsError
 from inngest_testkit.functions.app import AppFunction
 from inngest_testkit.functions.configuration import Section, shown
@@ -29,7 +29,6 @@ MOST_TRIGGERS = 10
 LONGEST_NAME = 255
 
 _SCHEMES = ("http", "https", "ws", "wss")
-_SHORTEST_JITTER, _LONGEST_JITTER = timedelta(seconds=1), timedelta(minutes=5)
 # With a field of either, a trigger is one of that kind, whatever the field holds.
 _EVENT_FIELDS = ("event", "expression")
 _CRON_FIELDS = ("cron", "jitter")
@@ -92,12 +91,17 @@ def _read_triggers(function: Section) -> tuple[Trigger, ...]:
             f"This function exceeds the max number of triggers: {MOST_TRIGGERS}; "
             f"found {len(sections)}, split the function or remove some",
         )
+    triggers: list[Trigger] = []
     first: dict[Trigger, Section] = {}
     for section in sections:
         trigger = _read_trigger(section)
-        if trigger is not None and (other := first.setdefault(trigger, section)) is not section:
+        if trigger is None:
+            continue
+        triggers.append(trigger)
+        # Two of one schedule are alike, however late their runs may be.
+        if (other := first.setdefault(replace(trigger, jitter=None), section)) is not section:
             _repeated(trigger, section, other)
-    return tuple(first)
+    return tuple(triggers)
 
 
 def _repeated(trigger: Trigger, section: Section, other: Section) -> None:
@@ -141,7 +145,7 @@ def _read_event(section: Section) -> Trigger | None:
 
 
 def _read_cron(section: Section) -> Trigger | None:
-    _check_jitter(section)
+    jitter = _read_jitter(section)
     missing = "'' isn't a valid cron schedule; write five fields (minute hour day month weekday), such as '0 9 * * *'"
     cron = section.text("cron", missing=missing)
     if cron is None:
@@ -152,17 +156,15 @@ def _read_cron(section: Section) -> Trigger | None:
         Schedule.parse(cron)
     except CronError as error:
         section.problem("cron", str(error))
-    return Trigger(cron=cron)
+    return Trigger(cron=cron, jitter=jitter)
 
 
-def _check_jitter(section: Section) -> None:
-    """Check by how much a schedule may be late. Not recorded: the server's own rule."""
+def _read_jitter(section: Section) -> str | None:
+    """Read by how much the runs of a schedule may be late. Not recorded: the server's own rule."""
     text = section.text("jitter")
-    if text is None or not text.strip():
-        return
-    jitter = section.duration("jitter", words=f"{text!r} isn't a valid jitter duration")
-    if jitter and not _SHORTEST_JITTER <= jitter <= _LONGEST_JITTER:
-        section.problem("jitter", f"cron jitter must be at least 1s and at most 5m; found {text!r}, write '0' for none")
+    if text is not None and (problem := jitter_problem(text)):
+        section.problem("jitter", problem)
+    return text
 
 
 def _is_too_long(text: str) -> bool:

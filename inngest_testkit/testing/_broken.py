@@ -21,6 +21,7 @@ __all__ = ["DEFECTS", "Defect", "broken_functions"]
 
 _BAD_EXPRESSIONS = ("event.data.n ==", "(event.data.n == 1", "event.data.n === 1", "nothing.n == 1")
 _BAD_DURATIONS = ("soon", "5", "1 h", "", "1y")
+_BAD_JITTERS = ("soon", "5", "500ms", "6m", "-2s")
 _BAD_CRONS = ("* * * *", "60 * * * *", "every day", "* * * * * *")
 _BAD_OPTIONS: tuple[FlowOptions, ...] = (
     {"batch_events": {"max_size": 1, "timeout": "5s"}},
@@ -169,6 +170,7 @@ _DEFECTS: dict[str, Callable[[DrawFn, Function, Step], _Broken]] = {
     "trigger without event": _with_trigger([on_event("")]),
     "trigger expression": _with_trigger([on_event("start", if_=text) for text in _BAD_EXPRESSIONS]),
     "cron": _with_trigger([on_cron(text) for text in _BAD_CRONS]),
+    "jitter": _with_trigger([on_cron("0 9 * * *", jitter=text) for text in _BAD_JITTERS]),
     "function without id": _no_id,
     "idempotency": _idempotency,
     "throttle": _throttle,

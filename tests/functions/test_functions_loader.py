@@ -24,6 +24,7 @@ from inngest_testkit.functions import (
 )
 from inngest_testkit.functions.decode import FIELDS, decode_function
 from inngest_testkit.functions.document import parse_document
+from inngest_testkit.functions.flow_options import FIELDS as FLOW_FIELDS
 
 RECORDINGS = Path(__file__).parents[1] / "recordings" / "data" / "dag"
 
@@ -292,7 +293,11 @@ def test_what_a_file_says_becomes_the_function(tmp_path):
     [loaded] = load(
         tmp_path,
         a=function(
-            triggers=[{"event": "e", "expression": "event.data.n > 1"}, {"cron": "0 9 * * *"}],
+            triggers=[
+                {"event": "e", "expression": "event.data.n > 1"},
+                {"cron": "0 9 * * *"},
+                {"cron": "0 6 * * *", "jitter": "30s"},
+            ],
             idempotency="{{ event.data.order }}",
             throttle={"count": 1, "period": "1h", "key": "{{ event.data.order }}"},
             unknown={"is": "ignored"},
@@ -319,7 +324,11 @@ def test_what_a_file_says_becomes_the_function(tmp_path):
         ),
     )
     made = loaded.function
-    assert made.triggers == (Trigger(event="e", expression="event.data.n > 1"), Trigger(cron="0 9 * * *"))
+    assert made.triggers == (
+        Trigger(event="e", expression="event.data.n > 1"),
+        Trigger(cron="0 9 * * *"),
+        Trigger(cron="0 6 * * *", jitter="30s"),
+    )
     assert made.flow_control == {
         "idempotency": "{{ event.data.order }}",
         "throttle": {"count": 1, "period": "1h", "key": "{{ event.data.order }}"},
@@ -512,16 +521,19 @@ def objects(kind, inner):
         ("Step", "after"): st.lists(inner["After"], max_size=2) if "After" in inner else SCALARS,
         ("After", "steps"): st.lists(SCALARS, max_size=2),
     }
-    nested = {"definition": "EventDefinition", "runtime": "Runtime", "async": "async", "throttle": "throttle"}
+    nested = {"definition": "EventDefinition", "runtime": "Runtime"}
     fields = {
-        name: parts.get((kind, name), SCALARS | inner.get(nested.get(name, ""), SCALARS)) for name in FIELDS[kind]
+        name: parts.get((kind, name), SCALARS | inner.get(nested.get(name, name), SCALARS)) for name in FIELDS[kind]
     }
+    for name in ("cancel", "concurrency"):
+        if kind == "Function" and name in inner:
+            fields[name] = inner[name] | st.lists(inner[name], max_size=2)
     return SCALARS | st.lists(SCALARS, max_size=1) | st.fixed_dictionaries({}, optional=fields)
 
 
 def configurations():
     made = {}
-    for kind in ("EventDefinition", "Runtime", "async", "throttle", "Trigger", "After", "Step", "Function"):
+    for kind in ("EventDefinition", "Runtime", "async", "Trigger", "After", "Step", *FLOW_FIELDS, "Function"):
         made[kind] = objects(kind, made)
     return made["Function"]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import networkx as nx
 import pytest
 from hypothesis import given
@@ -105,6 +107,27 @@ HEADS = {
     "neither": (Function("x", Trigger()), "triggers[0]: A trigger must supply an event name or a cron schedule"),
     "both": (Function("x", Trigger(event="e", cron="* * * * *")), "triggers[0]: A trigger cannot have both"),
     "empty cron": (Function("x", on_cron("")), "triggers[0].cron: '' isn't a valid cron schedule"),
+    "jitter": (
+        Function("x", on_cron("* * * * *", jitter="6m")),
+        "triggers[0].jitter: cron jitter must be at least 1s and at most 5m; found '6m', write '0' for none",
+    ),
+    "short jitter": (
+        Function("x", on_cron("* * * * *", jitter=timedelta(milliseconds=999))),
+        "triggers[0].jitter: cron jitter must be at least 1s and at most 5m; found '999ms', write '0' for none",
+    ),
+    "jitter text": (
+        Function("x", on_cron("* * * * *", jitter="soon")),
+        "triggers[0].jitter: 'soon' isn't a valid jitter duration: 'soon' is not a duration",
+    ),
+    "jitter kind": (
+        Function("x", on_cron("* * * * *", jitter=30)),
+        "triggers[0].jitter: expected a duration as text, found 30; write it in quotes, such as '30s'",
+    ),
+    "jitter without a cron": (
+        Function("x", Trigger(jitter="30s")),
+        "triggers[0].cron: '' isn't a valid cron schedule",
+    ),
+    "jitter of an event": (Function("x", Trigger(event="e", jitter="30s")), "triggers[0]: A trigger cannot have both"),
     "cron with an expression": (
         Function("x", Trigger(cron="* * * * *", expression="true")),
         "triggers[0].expression: a cron trigger has no event",

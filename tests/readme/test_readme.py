@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from inngest_testkit import Function, Step, on_event
+from inngest_testkit.functions import check_function
+from inngest_testkit.functions.model import OPTIONS
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
@@ -55,6 +59,14 @@ def test_the_property_test_passes(pytester):
     (block,) = [block for block in blocks("python") if "from hypothesis import given" in block]
     pytester.makepyfile(test_pay=block)
     pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=1)
+
+
+def test_flow_control_is_written_as_shown():
+    (block,) = [block for block in blocks("python") if "write_report" in block]
+    names = {"Function": Function, "Step": Step, "on_event": on_event, "write_report": print}
+    exec(block, names)
+    assert check_function(names["report"]) == []
+    assert set(OPTIONS) == set(re.findall(r"`(\w+)`", README.partition("- The options are ")[2].partition(";")[0]))
 
 
 def test_a_backends_whole_test_is_a_few_lines(pytester):

@@ -100,10 +100,18 @@ def test_what_the_sdk_registered_is_read(name):
 def test_a_function_is_read():
     """A function keeps its id, its name, its triggers in order, its retries and its whole configuration."""
     config = with_step(retries={"attempts": 2})
-    config["triggers"] = [{"event": "go", "expression": "event.data.n > 1"}, {"cron": "0 9 * * *"}]
+    config["triggers"] = [
+        {"event": "go", "expression": "event.data.n > 1"},
+        {"cron": "0 9 * * *"},
+        {"cron": "0 6 * * *", "jitter": "30s"},
+    ]
     (read,) = read_functions("shop", [config])
     assert (read.id, read.app_id, read.name, read.retries) == ("shop-a", "shop", "a", 2)
-    assert read.triggers == (Trigger(event="go", expression="event.data.n > 1"), Trigger(cron="0 9 * * *"))
+    assert read.triggers == (
+        Trigger(event="go", expression="event.data.n > 1"),
+        Trigger(cron="0 9 * * *"),
+        Trigger(cron="0 6 * * *", jitter="30s"),
+    )
     assert read.config == config
 
 

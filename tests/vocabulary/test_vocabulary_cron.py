@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -14,6 +13,8 @@ from hypothesis import strategies as st
 from inngest_testkit.cron import Schedule
 from inngest_testkit.errors import CronError, SetupError
 
+from .cron_oracle import matches
+
 MINUTE = timedelta(minutes=1)
 #: Zones with a moment just before each clock change of 2024: by an hour, by half an hour, and never.
 CHANGES = {
@@ -23,40 +24,6 @@ CHANGES = {
     "Asia/Kolkata": ("2024-02-28T18:30Z", "2024-12-31T18:30Z"),
     "UTC": ("2024-02-29T00:00Z", "2024-12-31T23:59Z"),
 }
-MONTHS = ("", *["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"])
-DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
-
-
-@cache
-def numbers(field, low, high, names=()):
-    """The numbers that one field allows."""
-    allowed = set()
-    for term in field.split(","):
-        span, _, step = term.partition("/")
-        first, _, last = span.partition("-")
-        if first in ("*", "?"):
-            ends = low, high
-        else:
-            begin = names.index(first.upper()) if first.upper() in names else int(first)
-            end = (names.index(last.upper()) if last.upper() in names else int(last)) if last else begin
-            ends = begin, high if step and not last else end
-        allowed.update(range(ends[0], ends[1] + 1, int(step or 1)))
-    return allowed
-
-
-def matches(expression, local):
-    """Whether a schedule fires at a local time: both day fields must hold, or either if neither is a star."""
-    minute, hour, day, month, weekday = expression.split()
-    time_fits = (
-        local.minute in numbers(minute, 0, 59)
-        and local.hour in numbers(hour, 0, 23)
-        and local.month in numbers(month, 1, 12, MONTHS)
-    )
-    day_fits = local.day in numbers(day, 1, 31)
-    weekday_fits = local.isoweekday() % 7 in numbers(weekday, 0, 6, DAYS)
-    if day[0] in "*?" or weekday[0] in "*?":
-        return time_fits and day_fits and weekday_fits
-    return time_fits and (day_fits or weekday_fits)
 
 
 def searched(expression, zone, start, minutes):

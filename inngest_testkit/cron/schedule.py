@@ -10,13 +10,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
+from itertools import product
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
 from inngest_testkit.errors import CronError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["Schedule"]
 
@@ -33,9 +38,11 @@ _FIELDS = (
     ("month", re.compile(f"({_NUMBERS}|{_MONTHS})+", re.IGNORECASE)),
     ("weekday", re.compile(f"([0-6*,/?-]|{_WEEKDAYS})+", re.IGNORECASE)),
 )
-_MINUTE = timedelta(minutes=1)
-# No zone has ever moved its clocks by more at once.
-_LONGEST_CHANGE = timedelta(hours=3)
+_MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
+# Since 1970 one zone has put its clocks back by more at once: Antarctica/Vostok in 1994, by seven hours.
+_LONGEST_CHANGE = timedelta(hours=7)
+# The library reads the fields with a moment to start from.
+_ANY = datetime(2024, 1, 1)  # noqa: DTZ001 - local times have no zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,36 @@ class Schedule:
         repeated = self._next(put_back - _MINUTE, offset=self._offset(put_back))
         return min((f for f in (found, repeated) if f is not None), default=None)
 
+    def is_due(self, moment: datetime) -> bool:
+        """Whether the schedule fires at an aware `moment`."""
+        return self.after(moment - _MINUTE) == moment
+
+    def times(self) -> tuple[time, ...]:
+        """Return the local times of a day that match, in order."""
+        if self.expression is None:
+            return ()
+        fields = CronSim(self.expression, _ANY)
+        return tuple(time(hour, minute) for hour, minute in product(sorted(fields.hours), sorted(fields.minutes)))
+
+    def days(self, first: date, last: date) -> Iterator[date]:
+        """Yield the local dates that match from one to another, both included."""
+        if self.expression is None:
+            return
+        fields = CronSim(self.expression, _ANY)
+        day = first
+        while day <= last:
+            if day.month in fields.months and fields.match_day(day):
+                yield day
+            day += _DAY
+
+    def change(self, low: datetime, high: datetime) -> datetime:
+        """Return when clocks are changed between two moments between which they are changed once, in UTC."""
+        before = self._offset(low)
+        while high - low > timedelta(seconds=1):
+            middle = low + (high - low) / 2
+            low, high = (middle, high) if self._offset(middle) == before else (low, middle)
+        return high.replace(microsecond=0)
+
     def _next(self, start: datetime, offset: timedelta | None = None) -> datetime | None:
         local = (start + (self._offset(start) if offset is None else offset)).replace(tzinfo=None)
         for match in CronSim(self.expression or "", local):
@@ -84,14 +121,8 @@ class Schedule:
 
     def _put_back_soon_after(self, start: datetime) -> datetime | None:
         """Return when clocks are put back, if that is so soon that local times before `start` come again."""
-        before, end = self._offset(start), start + _LONGEST_CHANGE
-        if self._offset(end) >= before:
-            return None
-        low, high = start, end
-        while high - low > timedelta(seconds=1):
-            middle = low + (high - low) / 2
-            low, high = (middle, high) if self._offset(middle) == before else (low, middle)
-        return high.replace(microsecond=0)
+        end = start + _LONGEST_CHANGE
+        return self.change(start, end) if self._offset(end) < self._offset(start) else None
 
 
 @lru_cache(maxsize=256)
@@ -140,7 +171,7 @@ def _rewritten(number: int, field: str) -> str:
 
 def _refusal(expression: str) -> str | None:
     try:
-        CronSim(expression, datetime(2024, 1, 1))  # noqa: DTZ001 - local times have no zone
+        CronSim(expression, _ANY)
     except CronSimError as error:
         return str(error).lower() or "it cannot be read"
     return None
