@@ -55,6 +55,8 @@ class Admission:
             return True
         hold = await self._flow.admit(ticket, self._clock.now())
         if hold is None:
+            # Whoever is next in line may have room as well: two places can become free before one is taken.
+            await self.rouse()
             return True
         if hold.new:
             data: dict[str, Any] = {"rule": hold.rule, "key": hold.value, "until": hold.until, "ahead": hold.ahead}
