@@ -50,9 +50,7 @@ def second(moment):
 
 def begun(engine, *, function=None, step="work"):
     """Return when the step began, in each run, in order of creation; None where it did not."""
-    return [
-        second(run.steps[step].started_at) if step in run.steps else None for run in engine.runs(function=function)
-    ]
+    return [second(run.steps[step].started_at) if step in run.steps else None for run in engine.runs(function=function)]
 
 
 def created(engine, *, function=None):

@@ -186,10 +186,9 @@ def test_a_cancelled_run_gives_its_place_back_at_once():
     engine = work(takes="1h", concurrency=1)
     runs = [sent.run for sent in play(engine, 0, 0, 0)]
     to(engine, 2)
-    engine.cancel(runs[0])
     engine.cancel(runs[1])
-    to(engine, 3)
-    assert begun(engine) == [0, 2, None] or begun(engine) == [0, None, 2]
+    engine.cancel(runs[0])
+    assert begun(engine) == [0, None, 2]
     assert runs[2].status is RunStatus.RUNNING
 
 
