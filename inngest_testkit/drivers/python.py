@@ -39,9 +39,9 @@ class PythonDriver:
     """Calls the step's callable, sync or async, with what its parameters ask for.
 
     `event` is the run's `Event`, `events` the list of all of them, for a batch; `steps` the outputs of the steps that
-    are done, by id; `attempt` counts from 0; `run_id`, `step_id` and `function_id` are texts; `now` is the engine's time; `send(name, data)` sends an event
-    when the step is completed. What it returns is the step's output, as JSON. What it raises fails the attempt:
-    `NonRetriableError` for good, `RetryAfterError` says when the next attempt comes.
+    are done, by id; `attempt` counts from 0; `run_id`, `step_id` and `function_id` are texts; `now` is the engine's
+    time; `send(name, data)` sends an event when the step is completed. What it returns is the step's output, as JSON.
+    What it raises fails the attempt: `NonRetriableError` for good, `RetryAfterError` says when the next attempt comes.
     """
 
     runtime = "python"

@@ -24,7 +24,7 @@ def test_skip_starts_nothing_while_a_run_is_alive():
     assert (second(found.at), found.rule, found.event_id) == (9.999, "singleton", sents[1].ids[0])
     assert found.run_id == sents[0].run.id
     assert str(found) == (
-        f"2024-01-01 00:00:09 singleton dropped event {sents[1].ids[0]} of f: run {sents[0].run.id} is alive"
+        f"2024-01-01 00:00:09.999 singleton dropped event {sents[1].ids[0]} of f: run {sents[0].run.id} is alive"
     )
 
 

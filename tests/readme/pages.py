@@ -8,6 +8,7 @@ import io
 import re
 import tempfile
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def sections(page):
     text = page.read_text()
     starts = [0, *(match.start() for match in re.finditer(r"^## ", text, flags=re.MULTILINE)), len(text)]
     found = {}
-    for start, end in zip(starts, starts[1:], strict=False):
+    for start, end in pairwise(starts):
         part = text[start:end]
         heading = part.partition("\n")[0].removeprefix("## ") if start else ""
         found[heading] = _blocks(part, text[:start].count("\n"))
