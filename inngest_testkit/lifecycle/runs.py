@@ -125,6 +125,7 @@ class RunLifecycle:
             event=event,
             created_at=now,
             app_id=plan.function.app_id if isinstance(plan, AppPlan) else "",
+            batch=tuple(each.to_json() for each in start.events[1:]),
         )
         flow = plan.flow
         if flow is None:
@@ -132,7 +133,6 @@ class RunLifecycle:
         variables = {"event": event.value}
         return replace(
             new,
-            batch=tuple(each.to_json() for each in start.events[1:]),
             priority=factor_of(flow.priority, variables, self._clock.now),
             keys=keys_of(flow, variables, self._clock.now),
             lock=start.lock,

@@ -134,10 +134,13 @@ def test_an_http_step_gets_all_events_when_there_are_several():
 
 
 def test_execute_with_a_list_is_a_run_of_a_batch():
-    engine = work(batch_events={"max_size": 10, "timeout": "10s"})
-    run = engine.execute("f", [Event("go", {"n": 0}), Event("go", {"n": 1})])
-    assert numbers(engine) == [[0, 1]]
-    assert run.status is RunStatus.COMPLETED
+    # Also of a function that collects none.
+    for rules in ({"batch_events": {"max_size": 10, "timeout": "10s"}}, {}):
+        engine = work(**rules)
+        engine.mock("f", "work", side_effect=lambda events: len(events))
+        run = engine.execute("f", [Event("go", {"n": 0}), Event("go", {"n": 1})])
+        assert numbers(engine) == [[0, 1]]
+        assert run.output == 2
 
 
 def test_a_batch_has_no_time_to_start():
