@@ -28,9 +28,12 @@ DEEPEST = 150
 WRAPPED = DEEPEST + 10
 
 _EXACT = 2**53
+#: From here on, the servers write whole numbers with an exponent, which Python reads as a float.
+_EXPONENT = 10**21
 _TOO_DEEP = "it is nested too deeply"
 _REFUSALS = (TypeError, ValueError, RecursionError, PydanticSerializationError)
 _LONG_NUMBER = re.compile(rb"\d{16}")
+_WHOLE_FLOAT = re.compile(rb"\d\.0(?:[]},]|$)|\de\+")
 
 
 class Json:
@@ -64,8 +67,9 @@ def encode(value: object, *, root: str = "value", deepest: int = DEEPEST, exact:
     """Encode a value as JSON; numbers are what the servers keep, 64-bit floats, unless they are to stay `exact`.
 
     Dataclasses, pydantic models, datetimes, UUIDs, enums, paths and decimals become what pydantic makes of
-    them. Integers beyond 2**53 lose precision, and -0.0 is 0, as in the recordings (dag README, "Events in"; sdk
-    README, "The call request").
+    them. As the servers write such numbers, one without a fraction is whole (1.0 is 1, -0.0 is 0, from 10**21 on it is
+    a float), and integers beyond 2**53 lose precision. Source: dag README, "Events in"; sdk README, "The call request";
+    rate_limit_burst, key_expressions.
     Raises `NotJsonError` with the path of the culprit, which starts at `root`: an unknown type, NaN or
     infinity, a set (it has no order), a key that is not text or a number, a loop, more than `deepest` levels of
     lists and objects, a number that 64 bits cannot hold.
@@ -77,15 +81,24 @@ def encode(value: object, *, root: str = "value", deepest: int = DEEPEST, exact:
     except _REFUSALS:
         path, reason = _culprit(value, root)
         raise NotJsonError(path, reason) from None
-    if not exact and (_LONG_NUMBER.search(raw) or b"-0.0" in raw):
-        try:
-            raw = _write(_as_doubles(from_json(raw))).encode()
-        except (OverflowError, ValueError):
-            raise NotJsonError(root, "it holds a number that is too large for 64 bits") from None
     # Each level has a bracket, so few brackets need no second look.
     if raw.count(b"[") + raw.count(b"{") > deepest and _depth(value) > deepest:
         raise NotJsonError(root, _TOO_DEEP)
+    if not exact and _has_other_numbers(raw):
+        try:
+            raw = _write(_read_doubles(raw.decode())).encode()
+        except OverflowError:
+            raise NotJsonError(root, "it holds a number that is too large for 64 bits") from None
+        except RecursionError:
+            pass  # no reader follows it
     return Json(raw)
+
+
+def _has_other_numbers(raw: bytes) -> bool:
+    """Whether some number may be one that the servers write differently."""
+    return _LONG_NUMBER.search(raw) is not None or (
+        (b".0" in raw or b"e+" in raw) and _WHOLE_FLOAT.search(raw) is not None
+    )
 
 
 def decode(raw: bytes) -> JsonValue:
@@ -137,17 +150,27 @@ def _depth(value: object) -> int:
     return deepest
 
 
-def _as_doubles(value: JsonValue) -> JsonValue:
-    if isinstance(value, dict):
-        return {k: _as_doubles(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_as_doubles(v) for v in value]
-    if isinstance(value, float) and value == 0:
-        return 0 if str(value) == "-0.0" else value
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _EXACT:
-        # As the servers write a 64-bit float: its shortest digits, then zeros.
-        return int(Decimal(repr(float(value))))
-    return value
+def _double(text: str) -> JsonValue:
+    """Read a number as the servers do, and write it as they do: a 64-bit float; one without a fraction is whole."""
+    number = float(text)
+    if not number.is_integer() or abs(number) >= _EXPONENT:
+        return number
+    # The shortest digits, then zeros.
+    return int(number) if abs(number) <= _EXACT else int(Decimal(repr(number)))
+
+
+def _whole(text: str) -> JsonValue:
+    if len(text) < len(str(_EXACT)):
+        return int(text)
+    number = _double(text)
+    if number in _INFINITIES:
+        raise OverflowError
+    return number
+
+
+_INFINITIES = (math.inf, -math.inf)
+#: The decoder calls these for each number, so that the value is not walked again.
+_read_doubles = json.JSONDecoder(parse_float=_double, parse_int=_whole).decode
 
 
 def _culprit(value: object, root: str) -> tuple[str, str]:

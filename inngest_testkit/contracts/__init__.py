@@ -16,6 +16,7 @@ from __future__ import annotations
 from inngest_testkit.contracts.base import Contract, check
 from inngest_testkit.contracts.data_store import DataStoreContract
 from inngest_testkit.contracts.event_stream import EventStreamContract
+from inngest_testkit.contracts.flow import FlowStoreContract
 from inngest_testkit.contracts.queue import QueueContract
 from inngest_testkit.contracts.state import StateStoreContract
 
@@ -23,6 +24,7 @@ __all__ = [
     "Contract",
     "DataStoreContract",
     "EventStreamContract",
+    "FlowStoreContract",
     "QueueContract",
     "StateStoreContract",
     "check",

@@ -63,6 +63,6 @@ def _read(url: str, response: httpx.Response) -> StepResponse:
     except ValueError:
         answer = response.text
     if response.status_code < HTTPStatus.BAD_REQUEST:
-        return StepResponse(output=encode(answer))
+        return StepResponse(output=encode(answer, exact=True))
     text = f"the AI's API at {url!r} answered {response.status_code}: {response.text[:500]}"
     return StepResponse(error=ErrorInfo("AIGatewayError", text))

@@ -7,7 +7,6 @@ deliberate differences in the project's README.
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +30,6 @@ ANSWER_LIMIT = 1 << 20
 #: Seconds (of real time) without an answer before an attempt has failed.
 TIMEOUT_S = 900.0
 _REDIRECTS = 10
-# From here on the server writes numbers with an exponent.
-_PLAIN_BELOW = 1e21
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
@@ -93,19 +90,8 @@ def _body(request: StepRequest) -> bytes:
     if request.batch:
         body["events"] = [event.value for event in (request.event, *request.batch)]
     # Keys sorted, no white space, and the characters that HTML minds escaped.
-    text = json.dumps(_whole_numbers(body), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.translate(_ESCAPES).encode()
-
-
-def _whole_numbers(value: JsonValue) -> JsonValue:
-    """Write a float without a fraction as the server does, as a whole number: 1.0 as 1."""
-    if isinstance(value, dict):
-        return {key: _whole_numbers(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_whole_numbers(inner) for inner in value]
-    if isinstance(value, float) and value.is_integer() and abs(value) < _PLAIN_BELOW:
-        return int(Decimal(repr(value)))
-    return value
 
 
 @cache

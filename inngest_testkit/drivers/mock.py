@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from inngest_testkit.clock import unfrozen_now
 from inngest_testkit.drivers.base import Bridge, StepRequest, StepResponse, direct
 from inngest_testkit.drivers.python import call_step, check_callable, wanted_by
-from inngest_testkit.durations import format_duration, to_timedelta
+from inngest_testkit.drivers.takes import Takes, Timing
 from inngest_testkit.errors import MockError
 
 __all__ = ["CALLS_KEPT", "UNSET", "Mock", "Mocks", "Raises", "SideEffect", "check_returned"]
@@ -37,9 +36,10 @@ class Mock:
     """One mock of one step; `calls` are the last requests that it answered, in order, `call_count` tells how many.
 
     Exactly one of `returns`, `raises` and `side_effect` says what it does; with `takes` alone the step's own code
-    runs and takes that virtual time. A `side_effect` is an exception, a callable that asks for what it wants as a
-    step does (`event`, `steps`, `attempt`, …), or a list with one result for each attempt, exceptions among them being
-    raised (the last one repeats). `times` limits how many executions it answers.
+    runs and takes that virtual time: a span, a distribution (`inngest_testkit.testing.traffic`), or a callable that
+    asks for what it wants as a step does and returns either. A `side_effect` is an exception, a callable that asks for
+    what it wants as a step does (`event`, `steps`, `attempt`, …), or a list with one result for each attempt,
+    exceptions among them being raised (the last one repeats). `times` limits how many executions it answers.
     """
 
     def __init__(
@@ -51,8 +51,9 @@ class Mock:
         raises: Raises | None = None,
         side_effect: SideEffect | None = None,
         times: int | None = None,
-        takes: timedelta | str | float | None = None,
+        takes: Takes | None = None,
         occurrence: int | None = None,
+        seed: int | str = 0,
     ) -> None:
         self.function_id, self.step_id, self.occurrence = function_id, step_id, occurrence
         given = [
@@ -77,9 +78,11 @@ class Mock:
         if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
             raise self._error(f"times is how many executions it answers, at least 1, found {times!r}")
         self.times = times
-        self.takes = None if takes is None else to_timedelta(takes)
-        if self.takes is not None and self.takes < timedelta():
-            raise self._error(f"takes cannot be negative, found {format_duration(self.takes)}")
+        where = f"mock of step {step_id!r} of function {function_id!r}"
+        #: How long an execution takes; None when nothing was said.
+        self.timing = (
+            None if takes is None else Timing(takes, where=where, seed=f"inngest-testkit:{seed}:{where}:{occurrence}")
+        )
         self.calls: deque[StepRequest] = deque(maxlen=CALLS_KEPT)
         self.call_count = 0
         #: Whether the step's own code runs.
@@ -132,7 +135,7 @@ class Mock:
         response: StepResponse = (
             await real() if self.passes_through else await call_step(self._run, self._wanted, request, bridge)
         )
-        return response if self.takes is None else replace(response, takes=self.takes)
+        return response
 
     def __repr__(self) -> str:
         used = f"{self.call_count} calls" if self.call_count else "never used"
@@ -145,6 +148,8 @@ class Mocks:
     def __init__(self, bridge: Bridge[Any] = direct) -> None:
         self._mocks: dict[tuple[str, str], list[Mock]] = {}
         self.bridge = bridge
+        #: How long executions take, whoever answers: by function and step, the step empty for all of a function.
+        self.timings: Mapping[tuple[str, str], Timing] = {}
 
     def add(self, mock: Mock) -> Mock:
         """Put a mock before those that its step has."""
@@ -157,10 +162,7 @@ class Mocks:
         The use number n of an id (from 1) is the step `id:n`; a mock of the id stands for all its uses, unless it says
         for which.
         """
-        base, _, number = step_id.rpartition(":")
-        is_use = number.isdecimal() and not number.startswith("0")
-        uses = [(step_id, 0), (base, int(number))] if is_use else [(step_id, 0)]
-        for each, occurrence in uses:
+        for each, occurrence in _uses(step_id):
             for mock in reversed(self._mocks.get((function_id, each), ())):
                 if not mock.exhausted and mock.occurrence in (None, occurrence):
                     return mock
@@ -168,13 +170,32 @@ class Mocks:
 
     def concern(self, function_id: str) -> bool:
         """Whether any mock of the function may still answer."""
-        return any(
+        return any(owner == function_id for owner, _ in self.timings) or any(
             not mock.exhausted for (owner, _), mocks in self._mocks.items() if owner == function_id for mock in mocks
         )
+
+    async def takes(self, mock: Mock | None, request: StepRequest, *, code: bool = True) -> timedelta | None:
+        """Return the virtual time that an execution takes, None when nothing says; raises `MockError`, see `Timing`.
+
+        `code` says whether the step runs code, as a sleep or a wait does not: what is said of all steps is not of them.
+        """
+        timing = None if mock is None else mock.timing
+        if self.timings:
+            uses = [(request.function_id, step) for step, _ in _uses(request.step_id)]
+            whole = [(request.function_id, "")] if code else []
+            timing = next((self.timings[place] for place in [*uses, *whole] if place in self.timings), timing)
+        return None if timing is None else await timing.of(request, self.bridge)
 
     def unused(self) -> list[Mock]:
         """Return the mocks that never answered, in order of function and step."""
         return [mock for _, mocks in sorted(self._mocks.items()) for mock in mocks if not mock.called]
+
+
+def _uses(step_id: str) -> list[tuple[str, int]]:
+    """Return the ids that a step may be a use of, each with the number of the use."""
+    base, _, number = step_id.rpartition(":")
+    is_use = number.isdecimal() and not number.startswith("0")
+    return [(step_id, 0), (base, int(number))] if is_use else [(step_id, 0)]
 
 
 def _is_exception(value: object) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PARAMETERS",
     "PythonDriver",
+    "ask",
     "call_step",
     "check_callable",
     "failure",
@@ -70,7 +71,7 @@ async def call_step(run: StepCode, wanted: tuple[str, ...], request: StepRequest
             result = run(**_arguments(wanted, request, outbox))
             if inspect.isawaitable(result):
                 result = await bridge(result)
-        output = NULL if result is None else encode(result, root="output")
+        output = NULL if result is None else encode(result, root="output", exact=request.memos)
     except Exception as error:  # noqa: BLE001 - whatever a step raises is the step's failure
         return failure(error)
     except asyncio.CancelledError as error:
@@ -89,6 +90,14 @@ def is_cancelled_from_outside() -> bool:
     except RuntimeError:
         return False
     return task is not None and task.cancelling() > 0
+
+
+async def ask(run: Callable[..., Any], wanted: tuple[str, ...], request: StepRequest, bridge: Bridge[Any]) -> object:
+    """Call what is no step, and can send nothing, with what it asks for of a step's input; raises what it raises."""
+    outbox = _Outbox(request.step_id)
+    outbox.close()
+    result = run(**_arguments(wanted, request, outbox))
+    return await bridge(result) if inspect.isawaitable(result) else result
 
 
 class _Outbox:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.drivers.base import StepResponse
@@ -10,7 +11,7 @@ from inngest_testkit.drivers.http import HttpDriver
 from inngest_testkit.drivers.missing import MissingDriver
 from inngest_testkit.drivers.mock import Mocks
 from inngest_testkit.drivers.python import PythonDriver
-from inngest_testkit.errors import SetupError
+from inngest_testkit.errors import MockError, SetupError
 from inngest_testkit.runs.model import ErrorInfo
 
 if TYPE_CHECKING:
@@ -38,9 +39,17 @@ class Drivers:
     async def execute(self, request: StepRequest) -> StepResponse:
         """Run one attempt of a step, or its mock."""
         mock = self.mocks.find(request.function_id, request.step_id)
-        if mock is not None:
-            return await mock.execute(request, lambda: self._execute(request), self.mocks.bridge)
-        return await self._execute(request)
+        if mock is None and not self.mocks.timings:
+            return await self._execute(request)
+        try:
+            takes = await self.mocks.takes(mock, request)
+        except MockError as error:
+            return StepResponse(error=ErrorInfo.from_exception(error), retryable=False)
+        if mock is None:
+            response = await self._execute(request)
+        else:
+            response = await mock.execute(request, lambda: self._execute(request), self.mocks.bridge)
+        return response if takes is None else replace(response, takes=takes)
 
     async def _execute(self, request: StepRequest) -> StepResponse:
         runtime = request.runtime

@@ -35,7 +35,7 @@ from inngest_testkit.runs.view import DROPPED
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Container, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Container, Coroutine, Iterable, Mapping, Sequence
 
     import inngest
 
@@ -50,6 +50,8 @@ T = TypeVar("T")
 
 #: Open runs that are asked what they wait for, to explain why an event did nothing.
 _LOOKED_AT = 100
+#: Items of one run at one moment that are no sign of a loop.
+_PER_RUN = 1000
 
 
 class Core:
@@ -344,9 +346,35 @@ class Core:
         await self._after_work()
         return len(items)
 
-    async def _settle(self, until: datetime, done: Callable[[], bool] | None = None) -> None:
+    async def feed(self, arrivals: Iterable[tuple[datetime, Event]], until: datetime) -> None:
+        """Take events as they come, each at its moment, working what is due in between, then all up to `until`.
+
+        The moments ascend and are not past. What comes at one moment comes together, as what one `send` carries.
+        """
+        for at, event in arrivals:
+            if at > self.clock.now():
+                await self.work_until(at)
+                self.clock.move_to(at)
+            received = event.received(id=self.ids.ulid(), ts=epoch_ms(at))
+            await self._publish(f"send/{self.ids.ulid()}", received)
+            await self._lockstep.deliver()
+        await self.work_until(until)
+        self.clock.move_to(max(until, self.clock.now()))
+
+    async def work_until(self, until: datetime, done: Callable[[], bool] = lambda: False) -> None:
+        """Work what is due, moment by moment, however long it takes; stop early when `done` says so.
+
+        Raises `RunawayError` when a single moment has no end: after `max_steps` items and a thousand for each open run.
+        """
+        while not done() and (due := await self._lockstep.next_due()) is not None and due <= until:
+            most = self._lockstep.max_steps + _PER_RUN * len(self.journal.open_runs)
+            await self._settle(max(due, self.clock.now()), most=most)
+
+    async def _settle(
+        self, until: datetime, done: Callable[[], bool] | None = None, *, most: int | None = None
+    ) -> None:
         try:
-            await self._lockstep.settle(until, done)
+            await self._lockstep.settle(until, done, most=most)
         finally:
             await self._after_work()
 
@@ -439,7 +467,7 @@ class Core:
             raise NotFoundError("step", step_id, plan.step_ids, reason=f"function {function_id!r} does not have it")
         if isinstance(plan, AppPlan):
             check_returned(plan.function.id, step_id, behaviour.get("returns"))
-        return self.drivers.mocks.add(Mock(plan.function.id, step_id, **behaviour))
+        return self.drivers.mocks.add(Mock(plan.function.id, step_id, seed=self.seed, **behaviour))
 
     async def close(self) -> None:
         """Close what the engine opened."""

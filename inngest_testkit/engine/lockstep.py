@@ -100,12 +100,12 @@ class Lockstep:
                 await self._executor.work(lease)
             return chosen
 
-    async def settle(self, until: datetime, done: Callable[[], bool] | None = None) -> None:
+    async def settle(self, until: datetime, done: Callable[[], bool] | None = None, *, most: int | None = None) -> None:
         """Work everything that is due at or before `until`, in order; stop early when `done` says so.
 
-        No event is left undelivered. Raises `RunawayError` after `max_steps` items.
+        No event is left undelivered. Raises `RunawayError` after `most` items, `max_steps` if not given.
         """
-        worked = 0
+        worked, most = 0, self.max_steps if most is None else most
         while True:
             if done is not None and done():
                 await self.deliver()
@@ -120,8 +120,8 @@ class Lockstep:
                     continue
             # A store that says that something is due and hands nothing out counts too, or this would not end.
             worked += 1
-            if worked >= self.max_steps and await self._is_due(until):
-                raise RunawayError(self.max_steps, self._clock.now(), self._journal.recent())
+            if worked >= most and await self._is_due(until):
+                raise RunawayError(most, self._clock.now(), self._journal.recent())
 
     async def _is_due(self, until: datetime) -> bool:
         due = await self.next_due()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.drivers.base import direct
 from inngest_testkit.drivers.mock import UNSET, Mock, Raises, SideEffect
+from inngest_testkit.drivers.takes import Takes
 from inngest_testkit.engine.core import Core
 from inngest_testkit.engine.crons import calendar_of
 from inngest_testkit.engine.options import Duration, Keep, Nondeterminism, Options
@@ -160,7 +161,7 @@ class Surface:
         raises: Raises | None = None,
         side_effect: SideEffect | None = None,
         times: int | None = None,
-        takes: timedelta | str | float | None = None,
+        takes: Takes | None = None,
         occurrence: int | None = None,
     ) -> Mock:
         """Let a mock stand for a step's code from now on; for one step, the newest mock answers first.
@@ -168,8 +169,9 @@ class Surface:
         Exactly one of `returns` (the output), `raises` (an exception or its class: the attempt fails) and
         `side_effect` (a callable that asks for `event`, `steps`, `attempt`, … as a step does, or a list with one
         result for each attempt) says what it does; with `takes` alone the real code runs. `times` limits how many
-        executions it answers, `takes` is the virtual time that an execution takes. The mock's `calls` list what it
-        answered.
+        executions it answers, `takes` is the virtual time that an execution takes: a span, a distribution such as
+        `inngest_testkit.testing.traffic.exponential("2s")`, drawn with the engine's seed, or a callable that asks for
+        `event`, `steps`, `attempt`, … and returns either. The mock's `calls` list what it answered.
 
         Of an SDK's function, given as its id or as itself, any kind of step can be mocked, and its code does not run:
         a sleep is over at once (or after `takes`), a wait gets an event, its data, or None for a time-out, an invoke

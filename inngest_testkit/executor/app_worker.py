@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.drivers.base import StepResponse
-from inngest_testkit.errors import NotJsonError
+from inngest_testkit.errors import MockError, NotJsonError
 from inngest_testkit.executor.app_attempts import RunItem
 from inngest_testkit.executor.operations import Group
 from inngest_testkit.executor.stand_ins import WAITS
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 __all__ = ["AppWorker", "calls_app", "is_first_call"]
 
 _FIRST = discovery_token(0)
+#: The status of an answer that asks for operations.
+_GOES_ON = 206
 _ENDED = (Opcode.STEP_RUN, Opcode.STEP_ERROR, Opcode.STEP_FAILED)
 
 
@@ -130,18 +132,30 @@ class AppWorker:
         if broken is not None:
             await self._attempts.fail(of, broken)
             return False
+        try:
+            return await self._answer(of)
+        except MockError as error:
+            await self._attempts.fail(of, server_failure(type(error).__name__, str(error), retryable=False))
+            return False
+
+    async def _answer(self, of: RunItem) -> bool:
         mock = self._stand_ins.mock_of(of)
         if of.call.operation is not None and await self._stand_ins.open_after_all(of, mock):
             return False
         response = await self._stand_ins.answer(of, mock) if mock is not None or of.call.operation is not None else None
+        takes = None if of.step is None else await self._stand_ins.takes(of, mock)
         if response is None:
             called = await self._call(of)
             if mock is not None:
                 self._stand_ins.note(of, mock)
-                called.response.takes = mock.takes
+            if of.step is None and not of.state.outputs and called.response.status != _GOES_ON:
+                # The whole of a function that has no steps.
+                takes = await self._stand_ins.takes(of, None)
+            if takes is not None:
+                called.response.takes = takes
             return await self._called(of, called)
-        if response.takes:
-            await self._attempts.take(of, stored_step(response), response.takes)
+        if takes:
+            await self._attempts.take(of, stored_step(response), takes)
             return True
         await self._stand_ins.answered(of, response)
         return False

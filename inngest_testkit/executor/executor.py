@@ -11,10 +11,10 @@ from inngest_testkit.clock import later
 from inngest_testkit.errors import NotFoundError, PauseNotFoundError
 from inngest_testkit.executor.app_worker import calls_app, is_first_call
 from inngest_testkit.executor.dag_worker import runs_step
-from inngest_testkit.flow.timeouts import FINISH, timeout_item
 from inngest_testkit.functions.app import AppPlan
 from inngest_testkit.functions.model import TRIGGER
 from inngest_testkit.lifecycle.edges import edge_item
+from inngest_testkit.lifecycle.timeouts import FINISH, timeout_item
 from inngest_testkit.queue.base import ItemKind
 from inngest_testkit.runs.model import HistoryKind
 from inngest_testkit.state.base import PauseKind

@@ -282,6 +282,9 @@ def end_of(operation: Json | None, output: Json) -> StepEnd:
     given: Any = operation.value if operation is not None else {"op": Opcode.PLANNED}
     if given["op"] == Opcode.SLEEP:
         return NOTHING
+    if given["op"] == Opcode.INVOKE:
+        # What a function returned comes in an event, whose numbers are not exact.
+        return StepEnd.of_data(encode(output.value))
     if given["op"] != Opcode.WAIT_FOR_EVENT:
         return StepEnd.of_data(output)
     return NOTHING if output == NULL else StepEnd.of_event(output)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.drivers.base import StepRequest, StepResponse
@@ -14,6 +13,8 @@ from inngest_testkit.sdk.protocol import Opcode
 from inngest_testkit.values import NULL
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from inngest_testkit.clock import Clock
     from inngest_testkit.drivers.mock import Mock
     from inngest_testkit.drivers.registry import Drivers
@@ -72,8 +73,14 @@ class StandIns:
         response = await self._drivers.gateway.infer(self._request(of))
         if mock is not None:
             self.note(of, mock)
-            response = replace(response, takes=mock.takes)
         return response
+
+    async def takes(self, of: RunItem, mock: Mock | None) -> timedelta | None:
+        """Return the virtual time that an execution takes, None when nothing says; raises `MockError`."""
+        mocks = self._drivers.mocks
+        if mock is None and not mocks.timings:
+            return None
+        return await mocks.takes(mock, self._request(of), code=_op(of) not in WAITS)
 
     def _request(self, of: RunItem) -> StepRequest:
         operation: Any = {} if of.call.operation is None else of.call.operation.value

@@ -11,7 +11,7 @@ from inngest_testkit.expressions.functions import FUNCTIONS
 if TYPE_CHECKING:
     from inngest_testkit.expressions.dialects import Dialect
 
-__all__ = ["MACRO_USES", "TYPE_NAMES", "check"]
+__all__ = ["MACRO_USES", "TYPE_NAMES", "check", "mixes_branches"]
 
 #: Types as values. Those with dots are two names of which the first is not declared.
 TYPE_NAMES = frozenset(
@@ -94,6 +94,29 @@ class _Check:
 
     def _error(self, node: tree.Node, reason: str) -> ExpressionSyntaxError:
         return ExpressionSyntaxError(self._text, node.offset, reason)
+
+
+def mixes_branches(node: tree.Node) -> bool:
+    """Whether the branches of some `?:` have types that are known and differ, as in `vip ? 10 : 0.5`."""
+    if isinstance(node, tree.Conditional):
+        kinds = {_kind(node.yes), _kind(node.no)} - {None}
+        if len(kinds) > 1:
+            return True
+    return any(mixes_branches(child) for child in tree.children(node))
+
+
+def _kind(node: tree.Node) -> str | None:
+    """Return the type of what a node gives, None when that depends on the variables."""
+    match node:
+        case tree.Constant():
+            return type(node.value).__name__
+        case tree.Unary(operator="-"):
+            return _kind(node.operand)
+        case tree.Call(target=None, name="int" | "double" | "string"):
+            return {"int": "int", "double": "float", "string": "str"}[node.name]
+        case tree.Conditional():
+            return _kind(node.yes) or _kind(node.no)
+    return None
 
 
 def type_name(node: tree.Node, bound: frozenset[str], variables: tuple[str, ...]) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from inngest_testkit.errors import ExpressionEvaluationError, ExpressionSyntaxError
 from inngest_testkit.expressions import dates
 from inngest_testkit.expressions.activation import Activation
-from inngest_testkit.expressions.check import check
+from inngest_testkit.expressions.check import check, mixes_branches
 from inngest_testkit.expressions.compiler import compile_tree
 from inngest_testkit.expressions.conversions import wrong_result
 from inngest_testkit.expressions.dialects import DAG, Dialect
@@ -47,17 +47,19 @@ class Expression:
         references: the constant paths that it reads, sorted: `("event", "data", "total")` for
             `event.data.total` and `event['data']['total']`.
         equalities: the equalities that must hold for it to be true, in the order of the text.
+        mixes_branches: whether the branches of some `?:` have types that are known and differ.
 
     It holds no state of an evaluation, so one can be used anywhere at the same time.
 
     """
 
-    __slots__ = ("_run", "_slots", "dialect", "equalities", "references", "text")
+    __slots__ = ("_run", "_slots", "dialect", "equalities", "mixes_branches", "references", "text")
 
     text: str
     dialect: Dialect
     references: tuple[tuple[str, ...], ...]
     equalities: tuple[Equality, ...]
+    mixes_branches: bool
 
     def __init__(self, text: str, dialect: Dialect, variables: tuple[str, ...]) -> None:
         node = parse(text, literal_backslashes=dialect.literal_backslashes)
@@ -66,6 +68,7 @@ class Expression:
         self.dialect = dialect
         self.references = references(node, variables)
         self.equalities = equalities(node, variables)
+        self.mixes_branches = mixes_branches(node)
         run, slots = compile_tree(node, dialect, variables)
         self._run: Run = run
         self._slots = slots

@@ -55,7 +55,7 @@ class Ticket:
     """An item that asks to be let through.
 
     `holder` is who has the places until they are released, `item_id` the item that waits. Who has the lower `score`
-    comes first, then the older run (the lower id), then who came first.
+    comes first, then the lower `tie`, then who came first.
     """
 
     holder: str
@@ -66,12 +66,14 @@ class Ticket:
     paced: PacedKey | None = None
     function_id: str = ""
     step: str = ""
+    tie: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why a ticket waits: `rule` is `concurrency` or `throttle`; `until` when it is known, `ahead` how many come first.
+    """Why a ticket waits: `rule` is `concurrency` or `throttle`; `ahead` is how many waited there when it came.
 
+    `until` is when it will be let through, where that is known, if nobody overtakes it or leaves.
     `new` is False for one that waited in the same line before.
     """
 
@@ -111,7 +113,7 @@ class FlowStore(Protocol):
     async def save(self, key: str, value: object, version: int, until: datetime | None = None) -> bool:
         """Keep a value; False, and nothing happens, when the key has another version by now.
 
-        None removes the entry. After `until` it means nothing, and counts as removed.
+        None removes the entry. From `until` on it means nothing, and counts as removed.
         """
         ...
 

@@ -23,5 +23,7 @@ __all__ = ["slot_of"]
 
 def slot_of(limit: ConcurrencyLimit, function_id: str, key: str) -> Slot:
     """Return the places that a limit gives to those with this key."""
-    scope = f"{limit.scope}/" if limit.scope != "fn" else f"fn/{function_id}/"
+    # Two limits of one function count apart, also where their keys happen to have the same value.
+    own = f"{function_id}/{'' if limit.key is None else limit.key.text}/" if limit.scope == "fn" else ""
+    scope = f"{limit.scope}/{own}"
     return Slot(f"concurrency/{'run/' if limit.run else ''}{scope}{key}", limit.limit, limit.run, key)

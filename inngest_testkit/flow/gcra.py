@@ -43,7 +43,8 @@ class Arrivals:
             return cls(idle, pace.limit)
         # Another version of the function may have had another limit.
         theoretical = before.theoretical * pace.limit // before.limit
-        return cls(max(idle, theoretical), pace.limit)
+        # Who comes in the first whole microsecond that is allowed is not late, or what is rounded up would add up.
+        return cls(idle if idle - theoretical >= pace.limit else theoretical, pace.limit)
 
     def after_one(self, pace: Pace) -> Arrivals:
         """Return what is known when one more has come."""

@@ -36,7 +36,7 @@ class _Waiting:
 
     @property
     def order(self) -> tuple[float, str, int]:
-        return (self.ticket.score, self.ticket.run_id, self.sequence)
+        return (self.ticket.score, self.ticket.tie, self.sequence)
 
 
 @dataclass(slots=True)
@@ -93,10 +93,10 @@ class MemoryFlowStore:
 
     def _expire(self, now: datetime) -> None:
         """Drop the entries that mean nothing any more; each was pushed once for every time it was saved."""
-        while self._expiries and self._expiries[0][0] < now:
+        while self._expiries and self._expiries[0][0] <= now:
             _, key = heapq.heappop(self._expiries)
             kept = self._entries.get(key)
-            if kept is not None and kept.until is not None and kept.until < now:
+            if kept is not None and kept.until is not None and kept.until <= now:
                 del self._entries[key]
 
     def entries(self, prefix: str) -> Sequence[tuple[str, object]]:
@@ -122,8 +122,7 @@ class MemoryFlowStore:
             arrivals = Arrivals.at(paced.pace, now, None if gate is None else gate.arrivals)
             allowed = arrivals.allowed_at(paced.pace)
             if allowed > now or (gate is not None and self._is_overtaken(gate, ticket, waits)):
-                ahead = 0 if gate is None else gate.length
-                until = arrivals.allowed_at(paced.pace, ahead)
+                until = arrivals.allowed_at(paced.pace, self._ahead(gate, paced.key, waits))
                 return self._wait(ticket, waits, paced, max(now, until), now)
             self._gate(paced.key).arrivals = arrivals.after_one(paced.pace)
             self._note_pace(paced.key, now)
@@ -160,7 +159,15 @@ class MemoryFlowStore:
             return False
         if waits is not None and first.key == waits.key:
             return first.order < waits.order
-        return (first.ticket.score, first.ticket.run_id) <= (ticket.score, ticket.run_id)
+        return (first.ticket.score, first.ticket.tie) <= (ticket.score, ticket.tie)
+
+    def _ahead(self, gate: _Gate | None, key: str, waits: _Waiting | None) -> int:
+        """How many come before a ticket; of one that waits already and is not the first, how many did."""
+        if gate is None:
+            return 0
+        if waits is None or waits.key != key:
+            return gate.length
+        return 0 if self._first(gate) is waits else waits.hold.ahead
 
     def _first(self, gate: _Gate) -> _Waiting | None:
         line = gate.line
@@ -221,10 +228,11 @@ class MemoryFlowStore:
 
     def _vacate(self, slots: tuple[Slot, ...], holder: str) -> None:
         for slot in slots:
-            gate = self._gates[slot.key]
-            gate.holders.pop(holder, None)
-            self._stir(slot.key)
-            self._tidy(slot.key, gate)
+            gate = self._gates.get(slot.key)
+            if gate is not None and holder in gate.holders:
+                del gate.holders[holder]
+                self._stir(slot.key)
+                self._tidy(slot.key, gate)
 
     def _tidy(self, key: str, gate: _Gate) -> None:
         if not gate.holders and not gate.length and gate.arrivals is None:

@@ -208,7 +208,7 @@ def read_flow_control(config: Mapping[str, Any]) -> FlowControl | None:
         concurrency=tuple(sorted(_concurrency(config.get("concurrency")), key=lambda limit: limit.limit)),
         debounce=_debounce(config.get("debounce")),
         batch=_batch(config.get("batchEvents")),
-        priority=_key((config.get("priority") or {}).get("run")),
+        priority=_priority((config.get("priority") or {}).get("run")),
         singleton=_singleton(config.get("singleton")),
         start_timeout=_span(timeouts.get("start")),
         finish_timeout=_span(timeouts.get("finish")),
@@ -308,6 +308,14 @@ def _key(text: str | None) -> Key | None:
         return compile_expression(text, SDK)
     except ExpressionSyntaxError as error:
         return BrokenKey(text, f"it does not compile: {error}")
+
+
+def _priority(text: str | None) -> Key | None:
+    """Compile a priority. With branches of different types it is none. Source: recordings/sdk README, "Priority"."""
+    key = _key(text)
+    if isinstance(key, Expression) and key.mixes_branches:
+        return BrokenKey(key.text, "the branches of ?: have different types")
+    return key
 
 
 def _span(text: str | None) -> timedelta | None:

@@ -50,6 +50,8 @@ class Admission:
             paced=paced_key(rules.throttle, run.function_id, run.keys[-1]) if rules.throttle and starts else None,
             function_id=run.function_id,
             step=step,
+            # Of runs that were created at one moment, the older goes first with all its steps.
+            tie=item.run_id,
         )
         if not ticket.slots and ticket.paced is None:
             return True
@@ -58,7 +60,8 @@ class Admission:
             # Whoever is next in line may have room as well: two places can become free before one is taken.
             await self.rouse()
             return True
-        if hold.new:
+        # Whoever noted it may have been lost before it did.
+        if hold.new or once:
             data: dict[str, Any] = {"rule": hold.rule, "key": hold.value, "until": hold.until, "ahead": hold.ahead}
             data["edge"] = item.token
             await self._recorder.run(HistoryKind.HELD, item.run_id, step or None, item.attempt, data=data, once=once)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from inngest_testkit.clock import later
 from inngest_testkit.errors import IdentifierExistsError, NotFoundError
 from inngest_testkit.flow.priority import factor_of
-from inngest_testkit.flow.timeouts import FINISH, START, timeout_item
 from inngest_testkit.functions.app import AppPlan
 from inngest_testkit.functions.model import TRIGGER
 from inngest_testkit.lifecycle.announce import end_events
 from inngest_testkit.lifecycle.edges import edge_item
 from inngest_testkit.lifecycle.steps import call_item, discovery_token
 from inngest_testkit.lifecycle.terms import cancel_pauses, keys_of
+from inngest_testkit.lifecycle.timeouts import FINISH, START, timeout_item
 from inngest_testkit.queue.base import Call
 from inngest_testkit.runs.model import EMPTY, ErrorInfo, HistoryKind, RunStatus
 from inngest_testkit.state.base import NewRun

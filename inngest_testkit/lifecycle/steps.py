@@ -93,7 +93,7 @@ class StepEnd:
         if isinstance(given, dict) and set(given) == {"error"}:
             return cls.of_error(given["error"], error_info(given["error"]))
         if isinstance(given, dict) and set(given) == {"data"}:
-            return cls(memo, encode(given["data"], deepest=10_000))
+            return cls(memo, encode(given["data"], deepest=10_000, exact=True))
         return cls(memo, memo)
 
 

@@ -199,11 +199,17 @@ def test_threads_may_ask_for_the_call_under_way_while_calls_begin_and_end():
     assert failed == []
 
 
-@pytest.mark.parametrize("given", [[], [{"name": GO}], [{"name": GO}, {"name": GO}]])
-def test_execute_takes_no_batch(given):
+@pytest.mark.parametrize("count", [1, 2])
+def test_execute_takes_a_batch(count):
+    engine = shop(lambda ctx: (yield ctx.step.run("s", lambda: len(ctx.events))))
+    run = engine.execute("f", [{"name": GO}] * count)
+    assert (run.status, run.steps["s"].output, len(run.events)) == (RunStatus.COMPLETED, count, count)
+
+
+def test_execute_takes_no_empty_batch():
     engine = shop(lambda ctx: (yield ctx.step.run("s", lambda: 1)))
-    with pytest.raises(EventError, match="execute takes one event; a run of several is a batch"):
-        engine.execute("f", given)
+    with pytest.raises(EventError, match="execute needs an event; the list is empty"):
+        engine.execute("f", [])
     assert engine.execute("f").status is RunStatus.COMPLETED
 
 

@@ -174,6 +174,62 @@ class QueueSnapshotHidesLeased(MemoryQueue):
         return [p for p in super().snapshot() if self._entries[p.item.id].lease_until is None]
 
 
+class QueueNeverParks(MemoryQueue):
+    async def requeue(self, lease, at):
+        await super().requeue(lease, lease.at if at is None else at)
+
+
+class QueueHidesWhatIsParked(MemoryQueue):
+    def snapshot(self):
+        return [pending for pending in super().snapshot() if not pending.parked]
+
+
+class QueueForgetsWhatIsParked(MemoryQueue):
+    async def requeue(self, lease, at):
+        await super().requeue(lease, at)
+        if at is None:
+            self._forget(lease.item)
+
+
+class QueueKeepsWhatIsParked(MemoryQueue):
+    async def discard(self, *, item_id="", run_id=""):
+        parked = [e for e in self._entries.values() if e.parked and run_id == e.item.run_id]
+        return 0 if parked else await super().discard(item_id=item_id, run_id=run_id)
+
+
+class QueueWaitsForWhatIsParked(MemoryQueue):
+    async def next_due(self):
+        due = await super().next_due()
+        return due or min((e.at for e in self._entries.values() if e.parked), default=None)
+
+
+class QueueReschedulesLeased(MemoryQueue):
+    async def reschedule(self, item_id, at):
+        entry = self._entries.get(item_id)
+        if entry is not None and self._leased.pop(item_id, None) is not None:
+            entry.lease_until = None
+        return await super().reschedule(item_id, at)
+
+
+class QueueReschedulesWhatIsGone(MemoryQueue):
+    async def reschedule(self, item_id, at):
+        await super().reschedule(item_id, at)
+        return True
+
+
+class QueueReschedulesOnlyWhatIsParked(MemoryQueue):
+    async def reschedule(self, item_id, at):
+        return self._entries[item_id].parked and await super().reschedule(item_id, at)
+
+
+class QueueReschedulesToTheFront(MemoryQueue):
+    async def reschedule(self, item_id, at):
+        sequence, self._sequence = self._sequence, -2 - self._sequence
+        done = await super().reschedule(item_id, at)
+        self._sequence = sequence
+        return done
+
+
 @pytest.fixture(scope="module")
 def caught(failing_checks):
     """For each broken store, the checks that it fails and a sound one does not."""

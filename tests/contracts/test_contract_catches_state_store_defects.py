@@ -425,6 +425,22 @@ class AppsAreForgotten(MemoryStateStore):
         return await super().create(replace(run, app_id=""))
 
 
+class CreateKeepsKeysForEver(MemoryStateStore):
+    def _expire_keys(self, now):
+        return
+
+
+class CreateForgetsKeysOfDeletedRuns(MemoryStateStore):
+    async def delete(self, run_id):
+        self._keys = {key: kept for key, kept in self._keys.items() if kept[0] != run_id}
+        await super().delete(run_id)
+
+
+class CreateLosesFlowControl(MemoryStateStore):
+    async def create(self, run):
+        return await super().create(replace(run, batch=(), priority=0, keys=(), lock=""))
+
+
 @pytest.fixture(scope="module")
 def caught(failing_checks):
     """For each broken store, the checks that it fails and a sound one does not."""

@@ -36,6 +36,7 @@ class Entry:
     deliveries: int = 0
     until: datetime | None = None
     lease: int = 0
+    parked: bool = False
 
     @property
     def order(self):
@@ -59,7 +60,7 @@ class Model:
                 entry.until = None
 
     def due(self, now):
-        waiting = [e for e in self.entries.values() if e.until is None and e.at <= now]
+        waiting = [e for e in self.entries.values() if e.until is None and not e.parked and e.at <= now]
         return sorted(waiting, key=lambda entry: entry.order)
 
     def held(self, lease, number):
@@ -121,6 +122,22 @@ class QueueMachine(RuleBasedStateMachine):
                 entry.sequence = self.model.next_sequence()
             run(self.queue.requeue(lease, self.now + delay))
 
+    @rule(leases=leases, last=st.booleans())
+    def park(self, leases, last):
+        for lease, number in self.chosen(leases, last):
+            entry = self.model.held(lease, number)
+            if entry is not None:
+                entry.until, entry.deliveries, entry.parked = None, 0, True
+            run(self.queue.requeue(lease, None))
+
+    @rule(item_id=IDS, delay=SECONDS)
+    def reschedule(self, item_id, delay):
+        entry = self.model.entries.get(item_id)
+        expected = entry is not None and entry.until is None
+        if expected:
+            entry.at, entry.parked, entry.sequence = self.now + delay, False, self.model.next_sequence()
+        assert run(self.queue.reschedule(item_id, self.now + delay)) is expected
+
     @rule(leases=leases, last=st.booleans(), delay=SECONDS)
     def extend(self, leases, last, delay):
         for lease, number in self.chosen(leases, last):
@@ -152,13 +169,14 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def next_due_agrees(self):
-        moments = [entry.until or entry.at for entry in self.model.entries.values()]
+        moments = [entry.until or entry.at for entry in self.model.entries.values() if not entry.parked]
         assert run(self.queue.next_due()) == min(moments, default=None)
 
     @invariant()
     def snapshot_agrees(self):
         expected = sorted(self.model.entries.values(), key=lambda entry: entry.order)
-        assert [pending.item.id for pending in self.queue.snapshot()] == [entry.id for entry in expected]
+        found = [(pending.item.id, pending.parked) for pending in self.queue.snapshot()]
+        assert found == [(entry.id, entry.parked) for entry in expected]
 
 
 TestQueueMachine = QueueMachine.TestCase

@@ -10,6 +10,7 @@ expected of the library, as precisely as the recording was. The rules (the list 
    pause is handled on its own.
 5. Cycles, unreachable steps, duplicate ids and ids that differ from their key are refused at load; the same parent
    may be named more than once.
+6. `idempotency` and `throttle` are enforced.
 7. What is due at the same time is worked in order of its sequence number, and no step waits for another run's.
 8. An event needs a name, a missing `ts` is filled in, and `null` is no event.
 9. Docker is needed only to run docker steps.
@@ -338,6 +339,18 @@ def retry_at_the_lower_bound(behaviour: Behaviour) -> Behaviour:
     return behaviour.moved(-1, lambda one: one.at > 11)
 
 
+# -- rule 6
+
+
+def only_the_first_event_counts(behaviour: Behaviour) -> Behaviour:
+    """Of three events with one order, the second and third are refused by one function and wait at the other."""
+    first = behaviour.change(
+        calls=tuple(call for call in behaviour.calls if call.run in (0, 1)),
+        facts=tuple(fact for fact in behaviour.facts or () if fact.run in (0, 1)),
+    )
+    return first.with_facts(*(Fact("skipped", None, "test/go", at) for at in (0.4, 0.8)))
+
+
 # -- the table
 
 IN_SEQUENCE = Difference((7,), "siblings are worked in order of their sequence number", any_order)
@@ -411,6 +424,9 @@ EXPECTED: dict[str, list[Difference]] = {
     "status-500-then-200": [Difference((1,), "a 500 is retried", server_error_is_retried)],
     "statuses-all-succeed": [
         Difference((1,), "4xx is final and 5xx is retried, and children do not run", statuses_are_errors)
+    ],
+    "throttle-and-idempotency-not-enforced": [
+        Difference((6,), "the later events are refused, and their runs wait", only_the_first_event_counts)
     ],
     "timeout-and-event-branches": [
         Difference((4,), "the event consumes one pause and resumes the other", event_serves_both_pauses)

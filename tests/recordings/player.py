@@ -81,7 +81,9 @@ class _Player:
             replies=tuple(replies),
             calls=tuple(self._call(received) for received in self.server.received),
             facts=tuple(self._facts()),
-            stuck=tuple(self.runs[run.id] for run in self.engine.runs() if not run.is_over and not run.waiting),
+            stuck=tuple(
+                self.runs[run.id] for run in self.engine.runs() if not (run.is_over or run.waiting or run.held)
+            ),
             parents=self._parents(),
         )
 

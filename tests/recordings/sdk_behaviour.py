@@ -6,7 +6,7 @@ Both have the same parts. What a recording says of a value is a pattern (see `sd
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -48,22 +48,27 @@ class Call:
 
 @dataclass(frozen=True)
 class Received:
-    """One event that the server received, and the runs that it started."""
+    """One event that the server received, and the runs that it started.
+
+    `dropped_by` are the rules that kept it from starting others; a recording does not say so, which is None.
+    """
 
     at: float
     event: Mapping[str, Any]
     runs: tuple[str, ...]
+    dropped_by: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a run. The moments are in seconds; None where there was none."""
+    """What became of a run, and the events that it was for. The moments are in seconds; None where there was none."""
 
     run: str
     function: str
     status: str
     output: Any
-    trigger: Mapping[str, Any]
+    events: tuple[Mapping[str, Any], ...]
+    is_batch: bool
     queued: float | None
     started: float | None
     ended: float | None
@@ -95,6 +100,9 @@ class SdkBehaviour:
     def change_own(self, change: Callable[[Received], Received]) -> Self:
         return replace(self, own=tuple(change(event) for event in self.own))
 
+    def change_received(self, change: Callable[[Received], Received]) -> Self:
+        return replace(self, received=tuple(change(event) for event in self.received))
+
     def change_outcomes(self, change: Callable[[Outcome], Outcome]) -> Self:
         return replace(self, outcomes=tuple(change(outcome) for outcome in self.outcomes))
 
@@ -119,6 +127,50 @@ class SdkBehaviour:
         assert calls != list(self.calls)
         return replace(
             self, calls=tuple(sorted(calls, key=lambda call: call.at)), outcomes=tuple(outcomes), own=tuple(own)
+        )
+
+    def at_moments(self, moments: Mapping[str, Sequence[float]]) -> Self:
+        """Give the calls of some runs moments of their own; what comes from a call is moved as that is."""
+        #: Of each run, when its calls were made, and by how much each is moved.
+        shifts = {
+            run: [(at, new - at) for at, new in zip(self.moments_of(run), each, strict=True)]
+            for run, each in moments.items()
+        }
+
+        def moved(run: str, moment: float) -> float:
+            before = [shift for at, shift in shifts.get(run, ()) if at <= moment]
+            first = shifts[run][0][1] if run in shifts else 0
+            return moment + (before[-1] if before else first)
+
+        def optional(run: str, moment: float | None) -> float | None:
+            return None if moment is None else moved(run, moment)
+
+        def call(each: Call) -> Call:
+            at = moved(each.run, each.at)
+            return replace(each, at=at, answer=change_moments(each.answer, lambda moment: moment + at - each.at))
+
+        def own(event: Received) -> Received:
+            run = event.event["data"].get("run_id", "")
+            ts = change_moments(event.event["ts"], lambda ts: moved(run, ts))
+            return replace(event, at=moved(run, event.at), event={**event.event, "ts": ts})
+
+        calls = sorted(map(call, self.calls), key=lambda call: call.at)
+        outcomes = [
+            replace(o, started=optional(o.run, o.started), ended=optional(o.run, o.ended)) for o in self.outcomes
+        ]
+        return self.change_own(own).change(calls=tuple(calls), outcomes=tuple(outcomes))
+
+    def moments_of(self, run: str) -> list[float]:
+        """Return when the calls of a run were made."""
+        return [call.at for call in self.calls if call.run == run]
+
+    def change_values(self, change: Callable[[Any], Any]) -> Self:
+        """Change what events carry, and what functions and steps make of it."""
+        return (
+            self.change_calls(lambda call: replace(call, body=change(call.body), answer=change(call.answer)))
+            .change_own(lambda event: replace(event, event=change(event.event)))
+            .change_received(lambda event: replace(event, event=change(event.event)))
+            .change_outcomes(lambda o: replace(o, output=change(o.output), events=tuple(change(e) for e in o.events)))
         )
 
 
@@ -212,7 +264,8 @@ def _outcome(run: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> Out
         function=run["function"],
         status=run["status"],
         output=run["output"],
-        trigger=run["trigger"],
+        events=tuple(run["trigger"]["payloads"]),
+        is_batch=run["trigger"]["isBatch"],
         queued=_at(run["queued"]),
         started=_at(run["started"]),
         ended=ended,

@@ -53,7 +53,7 @@ def matched_runs(expected: SdkBehaviour, actual: SdkBehaviour, reader: Reader) -
     for outcome in sorted(expected.outcomes, key=lambda outcome: int(outcome.run.removeprefix("run-"))):
         probe = replace(reader, runs=matched, named=dict(reader.named))
         same = [other for other in rest.values() if _same_run(outcome, other)]
-        exact = [other for other in same if probe.fits(outcome.trigger["payloads"][0]["data"], other.trigger["data"])]
+        exact = [other for other in same if probe.fits(outcome.events[0]["data"], other.events[0]["data"])]
         mate = next(iter([*exact, *same]), None)
         if mate is not None:
             matched[outcome.run] = mate.run
@@ -62,7 +62,7 @@ def matched_runs(expected: SdkBehaviour, actual: SdkBehaviour, reader: Reader) -
 
 
 def _same_run(theirs: Outcome, ours: Outcome) -> bool:
-    return theirs.function == ours.function and theirs.trigger["payloads"][0]["name"] == ours.trigger["name"]
+    return theirs.function == ours.function and theirs.events[0]["name"] == ours.events[0]["name"]
 
 
 # -- calls
@@ -200,6 +200,8 @@ def _event(theirs: Received, ours: Received, reader: Reader) -> Iterator[str]:
     started = {reader.runs.get(run, run) for run in theirs.runs}
     if started != set(ours.runs):
         yield f"started {theirs.runs}, got {ours.runs}"
+    if theirs.dropped_by not in (None, ours.dropped_by):
+        yield f"dropped by {theirs.dropped_by}, got {ours.dropped_by}"
 
 
 def _outcomes(expected: SdkBehaviour, actual: SdkBehaviour, reader: Reader) -> Iterator[str]:
@@ -211,16 +213,19 @@ def _outcomes(expected: SdkBehaviour, actual: SdkBehaviour, reader: Reader) -> I
         else:
             yield from (f"{outcome.run}: {text}" for text in _outcome(outcome, other, reader))
     for other in ours.values():
-        yield f"run of {other.function} for {other.trigger['name']} was not recorded"
+        yield f"run of {other.function} for {other.events[0]['name']} was not recorded"
 
 
 def _outcome(theirs: Outcome, ours: Outcome, reader: Reader) -> Iterator[str]:
     if theirs.status != ours.status:
         yield f"status {theirs.status}, got {ours.status}"
     yield from reader.differences(theirs.output, ours.output, "output")
-    (payload,) = theirs.trigger["payloads"]
-    fields = {key: value for key, value in ours.trigger.items() if key in payload}
-    yield from reader.differences(payload, fields, "trigger")
+    if theirs.is_batch != ours.is_batch or len(theirs.events) != len(ours.events):
+        both = [f"{'a batch of ' * each.is_batch}{len(each.events)} events" for each in (theirs, ours)]
+        yield f"{both[0]}, got {both[1]}"
+    for number, (payload, event) in enumerate(zip(theirs.events, ours.events, strict=False)):
+        fields = {key: value for key, value in event.items() if key in payload}
+        yield from reader.differences(payload, fields, f"event {number}")
     for what in ("queued", "started", "ended"):
         one, other = getattr(theirs, what), getattr(ours, what)
         same = one is other if None in (one, other) else reader.same_time(one, other)

@@ -208,29 +208,33 @@ class _Player:
         )
 
     def _events(self) -> list[Received]:
-        """Return every event with when it came; a run belongs to the first event of its id."""
+        """Return every event with when it came; a run belongs to the first event of each id."""
         starts: dict[tuple[str, str | None], list[str]] = {}
         for run in self.engine.runs():
-            starts.setdefault((run.events[0].name, run.events[0].id), []).append(run.id)
+            for event in run.events:
+                starts.setdefault((event.name, event.id), []).append(run.id)
+        drops = [entry.data for entry in self.engine.history if entry.kind is HistoryKind.EVENT_DROPPED]
         moments = [entry.at for entry in self.engine.history if entry.kind is HistoryKind.EVENT_RECEIVED]
         return [
             Received(
                 self._seconds(at),
                 {**event.to_dict(), "v": event.v},
                 tuple(starts.pop((event.name, event.id), ())),
+                tuple(drop["rule"] for drop in drops if drop["event_id"] == event.id),
             )
             for at, event in zip(moments, self.engine.events(), strict=True)
         ]
 
     def _outcome(self, run: Run) -> Outcome:
-        event = run.events[0]
+        created = next(entry for entry in run.history if entry.kind is HistoryKind.RUN_CREATED)
         started = next((entry.at for entry in run.history if entry.kind is HistoryKind.RUN_STARTED), None)
         return Outcome(
             run=run.id,
             function=run.function_id,
             status=run.status.value,
             output=run.output,
-            trigger=event.to_dict(),
+            events=tuple(event.to_dict() for event in run.events),
+            is_batch="events" in created.data,
             queued=self._seconds(run.started_at),
             started=None if started is None else self._seconds(started),
             ended=None if run.ended_at is None else self._seconds(run.ended_at),

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
+import inngest
 import pytest
 
 from .deliberate import expectation
@@ -35,7 +36,12 @@ def replay():
     def played(name: str) -> SdkBehaviour:
         return play(SdkRecording.read(name))
 
-    return played
+    def of(name: str) -> SdkBehaviour:
+        if name == "debounce_flow" and "timeout" not in inngest.Debounce.model_fields:
+            pytest.skip("this SDK registers no timeout for a debounce")
+        return played(name)
+
+    return of
 
 
 def found(recording: SdkRecording, expected: SdkBehaviour, actual: SdkBehaviour) -> list[str]:

@@ -125,3 +125,23 @@ def test_numbers_in_memos_are_as_the_step_wrote_them(engine):
         return repr(await ctx.step.run("numbers", numbers))
 
     assert play(engine, handler).output == "[2.0, 2, 0.5]"
+
+
+def test_numbers_in_events_are_whole_without_a_fraction(engine):
+    """The server reads an event as 64-bit floats, and writes such a float without its fraction of zero."""
+    client = inngest.Inngest(app_id="shop", is_production=False)
+
+    @client.create_function(fn_id="child", trigger=inngest.TriggerEvent(event="never"))
+    async def child(ctx):
+        return [4.0, 4.5]
+
+    @client.create_function(fn_id="flow", trigger=inngest.TriggerEvent(event="go"))
+    async def flow(ctx):
+        return repr([ctx.event.data["n"], await ctx.step.invoke("child", function=child)])
+
+    engine.serve(client, [child, flow])
+    engine.send("go", {"n": [1.0, -0.0, 2.5, 1e16, 1e21]})
+    (run,) = engine.runs(function=flow)
+    assert run.output == "[[1, 0, 2.5, 10000000000000000, 1e+21], [4, 4.5]]"
+    engine.mock("flow", "child", returns=[5.0])
+    assert engine.send("go", {"n": None}).runs[0].output == "[None, [5]]"
