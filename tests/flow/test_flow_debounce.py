@@ -121,7 +121,7 @@ def test_the_sdks_functions_have_it_too():
     @client.create_function(
         fn_id="f",
         trigger=inngest.TriggerEvent(event="go"),
-        debounce=inngest.Debounce(period=4000, timeout=5000, key="event.data.k"),
+        debounce=inngest.Debounce(period=4000, key="event.data.k"),
     )
     def f(ctx: inngest.ContextSync) -> object:
         return ctx.event.data["n"]
@@ -130,5 +130,5 @@ def test_the_sdks_functions_have_it_too():
         engine.serve(client, [f])
         play(engine, (0, {"n": 1}), (2, {"n": 2}), (3.5, {"n": 3}))
         to(engine, 20)
-        assert created(engine) == [5]
+        assert created(engine) == [7.5]
         assert engine.runs()[0].output == 3
