@@ -48,15 +48,6 @@ def text_of(value: object) -> str:
         return value
     if value is MISSING:
         return "null"
-    return json.dumps(_plain(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
-
-
-def _plain(value: object) -> object:
-    """Return a value with whole numbers for floats that are whole: 5.0 is the same as 5, inside of objects too."""
     if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    return value
+        return str(int(value))
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
