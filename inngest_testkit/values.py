@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import TypeAlias
@@ -32,8 +31,8 @@ _EXACT = 2**53
 _EXPONENT = 10**21
 _TOO_DEEP = "it is nested too deeply"
 _REFUSALS = (TypeError, ValueError, RecursionError, PydanticSerializationError)
-_LONG_NUMBER = re.compile(rb"\d{16}")
-_WHOLE_FLOAT = re.compile(rb"\d\.0(?:[]},]|$)|\de\+")
+_LONG_NUMBER = b"0" * 16
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
 
 
 class Json:
@@ -96,9 +95,10 @@ def encode(value: object, *, root: str = "value", deepest: int = DEEPEST, exact:
 
 def _has_other_numbers(raw: bytes) -> bool:
     """Whether some number may be one that the servers write differently."""
-    return _LONG_NUMBER.search(raw) is not None or (
-        (b".0" in raw or b"e+" in raw) and _WHOLE_FLOAT.search(raw) is not None
-    )
+    # Runs for every value, and finds texts quicker than a pattern would.
+    if b".0" in raw and (b".0," in raw or b".0}" in raw or b".0]" in raw or raw.endswith(b".0")):
+        return True
+    return b"e+" in raw or _LONG_NUMBER in raw.translate(_DIGITS)
 
 
 def decode(raw: bytes) -> JsonValue:

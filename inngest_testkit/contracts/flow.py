@@ -71,6 +71,23 @@ class FlowStoreContract(EntryChecks, PaceChecks):
         await self.expect_held(store, self.ticket("c", slot))
 
     @check
+    async def test_who_is_done_needs_no_place(self, store: FlowStore) -> None:
+        """A holder that has given its places back is let through once more, without any, until its run is over."""
+        slot, paced = self.slots(1), self.paced(1, 10)
+        done = self.ticket("done", slot, paced=paced)
+        await self.expect_through(store, done)
+        await store.release(done.run_id, done.holder)
+        other = self.ticket("other", slot)
+        await self.expect_through(store, other, done)
+        await store.release(done.run_id, done.holder)
+        await self.expect_held(store, self.ticket("another", slot))
+        await store.release(other.run_id, other.holder)
+        await store.end("run of another")
+        await self.expect_through(store, done, self.ticket("last", slot))
+        await store.end(done.run_id)
+        await self.expect_held(store, done, at=10)
+
+    @check
     async def test_all_places_or_none(self, store: FlowStore) -> None:
         """Who needs places of two keys, and finds one of them full, has none; both are given back together."""
         a, b = self.slots(1, "a"), self.slots(1, "b")

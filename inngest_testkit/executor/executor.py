@@ -90,6 +90,9 @@ class Executor:
         except NotFoundError:
             return True  # the run was dropped
         if state.is_over:
+            if once:
+                # Whoever ended the run may have been lost before it did.
+                await self._admission.unlock(state.run)
             return True
         version = await self._data.function_version(state.run.function_id, state.run.function_version)
         plan = version.plan

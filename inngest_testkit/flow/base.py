@@ -120,8 +120,8 @@ class FlowStore(Protocol):
     async def admit(self, ticket: Ticket, now: datetime) -> Hold | None:
         """Let a ticket through when its slots have places, its pace allows, and nobody waits there who comes first.
 
-        None: it has its places. Asked again by the same holder it still has them. Otherwise it waits in the line of the
-        first key that has none.
+        None: it has its places. Asked again by the same holder it still has them, and is let through without any when
+        it gave them back. Otherwise it waits in the line of the first key that has none.
         """
         ...
 

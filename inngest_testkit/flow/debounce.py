@@ -30,7 +30,7 @@ _LEAST = timedelta(seconds=1)
 class Debounced:
     """What is known of one key, whose value is `key`: the event that is kept, when it is due, and when at the latest.
 
-    `id` tells it from other debounces, `since` is when the first event came.
+    `id` tells it from other debounces, `since` is when the first event came, `replaced` the event before this one.
     """
 
     id: str
@@ -40,6 +40,7 @@ class Debounced:
     since: datetime
     due: datetime
     deadline: datetime | None = None
+    replaced: Arrival | None = None
 
 
 def debounce(rule: Debounce, before: Debounced | None, new: Debounced, now: datetime) -> Debounced:
@@ -51,7 +52,7 @@ def debounce(rule: Debounce, before: Debounced | None, new: Debounced, now: date
         return before
     if before.deadline is not None and due > before.deadline:
         due = max(before.deadline, later(now, _LEAST))
-    return replace(new, id=before.id, since=before.since, due=due, deadline=before.deadline)
+    return replace(new, id=before.id, since=before.since, due=due, deadline=before.deadline, replaced=before.arrival)
 
 
 def _ts(debounced: Debounced) -> int:

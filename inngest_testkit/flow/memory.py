@@ -59,7 +59,7 @@ class MemoryFlowStore:
         self._expiries: list[tuple[datetime, str]] = []
         self._versions = 0
         self._gates: dict[str, _Gate] = {}
-        #: run -> holder -> the places it has
+        #: run -> holder -> the places it has, none when it gave them back
         self._held: dict[str, dict[str, tuple[Slot, ...]]] = {}
         self._waiting: dict[str, _Waiting] = {}
         self._of_run: dict[str, dict[str, None]] = {}
@@ -222,9 +222,9 @@ class MemoryFlowStore:
         """See `FlowStore.release`."""
         held = self._held.get(run_id)
         if held is not None and holder in held:
-            self._vacate(held.pop(holder), holder)
-            if not held:
-                del self._held[run_id]
+            self._vacate(held[holder], holder)
+            # It may come once more, with nothing left to do.
+            held[holder] = ()
 
     def _vacate(self, slots: tuple[Slot, ...], holder: str) -> None:
         for slot in slots:

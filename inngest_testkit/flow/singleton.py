@@ -9,6 +9,7 @@ Source: recordings/sdk README, "Singleton" and "Corrections"; singleton_skip, si
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.errors import ExpressionError
@@ -18,9 +19,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from inngest_testkit.flow.base import FlowStore
     from inngest_testkit.functions.flow_control import Singleton
 
-__all__ = ["lock_of"]
+__all__ = ["Lock", "lock_of", "unlock"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Which run has a key, from before it is created; `cause` is what asks for it, perhaps once more."""
+
+    run_id: str
+    cause: str
 
 
 def lock_of(rule: Singleton, function_id: str, variables: Mapping[str, Any], now: Callable[[], datetime]) -> str | None:
@@ -30,3 +40,10 @@ def lock_of(rule: Singleton, function_id: str, variables: Mapping[str, Any], now
     except ExpressionError:
         return None
     return None if key is None else f"singleton/{function_id}/{key}"
+
+
+async def unlock(flow: FlowStore, lock: str, run_id: str, now: datetime) -> None:
+    """Free a lock, unless another run has it by now."""
+    entry = await flow.load(lock, now)
+    if isinstance(entry.value, Lock) and entry.value.run_id == run_id:
+        await flow.save(lock, None, entry.version)

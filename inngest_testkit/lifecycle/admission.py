@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from inngest_testkit.clock import epoch_ms
 from inngest_testkit.flow.base import Ticket
 from inngest_testkit.flow.concurrency import slot_of
+from inngest_testkit.flow.singleton import unlock
 from inngest_testkit.flow.throttle import paced_key
 from inngest_testkit.functions.model import TRIGGER
 from inngest_testkit.runs.model import HistoryKind
@@ -75,14 +76,16 @@ class Admission:
         await self.rouse()
 
     async def end(self, run: NewRun) -> None:
-        """Give back everything that a run has; it is over."""
-        if run.lock:
-            entry = await self._flow.load(run.lock, self._clock.now())
-            if entry.value == run.run_id:
-                await self._flow.save(run.lock, None, entry.version)
+        """Give back the places of a run that ends, and drop what waits of it, which would be parked for ever."""
         if run.keys:
+            await self._queue.discard(run_id=run.run_id)
             await self._flow.end(run.run_id)
             await self.rouse()
+
+    async def unlock(self, run: NewRun) -> None:
+        """Give back the lock of a run that is over; one that a lost worker leaves counts as free."""
+        if run.lock:
+            await unlock(self._flow, run.lock, run.run_id, self._clock.now())
 
     async def rouse(self) -> None:
         """Reschedule the first in each line that may have room."""
@@ -96,7 +99,7 @@ class Admission:
 
 
 def _holder(item: QueueItem) -> str:
-    return f"{item.run_id}/{item.token}"
+    return f"{item.run_id}/{item.token}@{item.attempt}"
 
 
 def _score(lease: Lease, run: NewRun) -> int:

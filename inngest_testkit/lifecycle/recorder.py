@@ -44,13 +44,30 @@ class Recorder:
             self._journal.append(entry)
 
     def dropped(
-        self, rule: str, reason: str, function_id: str, event: Event, cause: str, *, key: str = "", run_id: str = ""
+        self,
+        rule: str,
+        reason: str,
+        function_id: str,
+        event: Event,
+        cause: str,
+        *,
+        key: str = "",
+        run_id: str = "",
+        once: bool = False,
     ) -> None:
         """Append that a rule keeps an event from starting a function; `run_id` is the run that it gives way to."""
         data = {"rule": rule, "key": key, "reason": reason, "function_id": function_id, "event_id": event.id}
         data |= {"event": event.name, "cause": cause, "run_id": run_id}
-        self.engine(HistoryKind.EVENT_DROPPED, data)
+        if not once or not any(_is_drop(entry, data) for entry in self._journal.engine):
+            self.engine(HistoryKind.EVENT_DROPPED, data)
 
     def engine(self, kind: HistoryKind, data: Mapping[str, Any]) -> None:
         """Append a transition that belongs to no run."""
         self._journal.append(HistoryEntry(self._clock.now(), kind, data=data))
+
+
+def _is_drop(entry: HistoryEntry, data: Mapping[str, Any]) -> bool:
+    """Whether an entry says already what became of a delivery."""
+    return entry.kind is HistoryKind.EVENT_DROPPED and all(
+        entry.data[name] == data[name] for name in ("function_id", "cause", "rule")
+    )

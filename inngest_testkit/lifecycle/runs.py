@@ -49,7 +49,7 @@ class Start:
 
     `cause` names what asks for the run, `delivery` the event's delivery that is told of it. `key` is the events' part
     of the idempotency key (none: the cause), `at` when the work is due if not now, `lock` what the run holds while it
-    is alive. `is_batch`: the events were collected, even if it is one.
+    is alive, for which its `run_id` is known before. `is_batch`: the events were collected, even if it is one.
     """
 
     events: tuple[Event, ...]
@@ -59,6 +59,7 @@ class Start:
     key: str | None = None
     at: datetime | None = None
     lock: str = ""
+    run_id: str = ""
     is_batch: bool = False
 
 
@@ -94,7 +95,7 @@ class RunLifecycle:
         except IdentifierExistsError as error:
             reason = f"event id {event.id!r} started run {error.run_id} already, within 24 hours"
             self._recorder.dropped(
-                "idempotency", reason, version.function_id, event, start.delivery, run_id=error.run_id
+                "idempotency", reason, version.function_id, event, start.delivery, run_id=error.run_id, once=once
             )
             return None
         run_id = run.run_id
@@ -103,9 +104,11 @@ class RunLifecycle:
         if start.is_batch:
             data["events"] = len(start.events)
         await self._recorder.run(HistoryKind.RUN_CREATED, run_id, data=data, once=once)
+        first = _first_item(version, run_id)
+        if once and await self._state.is_scheduled(run_id, first.token):
+            return run_id  # it may be under way, or over
         if version.plan.flow is not None and not start.is_batch:
             await self._attach(run, version.plan.flow, now)
-        first = _first_item(version, run_id)
         at = now if start.at is None else max(now, start.at)
         if run.priority < 0:
             at = max(at, later(now, timedelta(seconds=-run.priority)))
@@ -116,7 +119,7 @@ class RunLifecycle:
     def _new(self, version: FunctionVersion, start: Start, now: datetime) -> NewRun:
         plan, event = version.plan, start.events[0].to_json()
         new = NewRun(
-            run_id=self._ids.ulid(),
+            run_id=start.run_id or self._ids.ulid(),
             function_id=version.function_id,
             function_version=version.version,
             workflow_id=plan.workflow_id,
@@ -209,9 +212,9 @@ class RunLifecycle:
         run = (await self._state.load(run_id)).run
         for name, event in end_events(run, status, outcome, self._ids, self._clock.now()):
             await self.publish(f"{run_id}/{name}", event)
-        if run.keys or run.lock:
-            await self._admission.end(run)
+        await self._admission.end(run)
         await self._state.end(run_id, status)
+        await self._admission.unlock(run)
         # Last: what is left in the queue of a run that is over is not worked.
         await self._queue.discard(run_id=run_id)
 

@@ -19,7 +19,7 @@ from inngest_testkit.flow.debounce import Debounced, debounce
 from inngest_testkit.flow.idempotency import IDEMPOTENCY_PERIOD
 from inngest_testkit.flow.keys import key_text, optional_key
 from inngest_testkit.flow.rate_limit import Limited, take
-from inngest_testkit.flow.singleton import lock_of
+from inngest_testkit.flow.singleton import Lock, lock_of, unlock
 from inngest_testkit.lifecycle.announce import refused_invocation
 from inngest_testkit.lifecycle.runs import Start
 from inngest_testkit.queue.base import ItemKind, QueueItem
@@ -127,23 +127,28 @@ class Intake:
         )
         while True:
             entry = await self._flow.load(key, now)
-            after = debounce(rule, entry.value, new, now)
-            if after is entry.value or await self._flow.save(key, after, entry.version):
+            before: Debounced | None = entry.value
+            if before is not None and before.due <= now:
+                # It is worked next, or whoever worked it was lost: either way this event is not of it.
+                await self._start_debounced(version, key, before, entry.version, once=True)
+                continue
+            after = debounce(rule, before, new, now)
+            if after is before or await self._flow.save(key, after, entry.version):
                 break
-        before: Debounced | None = entry.value
-        if before is not None and before.arrival.delivery != arrival.delivery:
-            self._drop_debounced(version, before, after, arrival)
+        self._drop_debounced(version, before, after, arrival)
         item = QueueItem(id=f"debounce/{after.id}", kind=ItemKind.DEBOUNCE, function_id=version.function_id, key=key)
         if not await self._queue.enqueue(item, after.due):
             await self._queue.reschedule(item.id, after.due)
 
-    def _drop_debounced(self, version: FunctionVersion, before: Debounced, after: Debounced, arrival: Arrival) -> None:
-        if after is before:
-            reason = f"it is older than event {before.arrival.event.id}, which waits"
-            self._drop(version, "debounce", reason, arrival, before.key)
-        else:
+    def _drop_debounced(
+        self, version: FunctionVersion, before: Debounced | None, after: Debounced, arrival: Arrival
+    ) -> None:
+        if after is before and after.arrival.delivery != arrival.delivery:
+            reason = f"it is older than event {after.arrival.event.id}, which waits"
+            self._drop(version, "debounce", reason, arrival, after.key)
+        elif after.replaced is not None:
             reason = f"event {arrival.event.id} came in its place"
-            self._drop(version, "debounce", reason, before.arrival, before.key)
+            self._drop(version, "debounce", reason, replace(after.replaced, once=arrival.once), after.key)
 
     async def fire_debounce(self, item: QueueItem, *, once: bool) -> datetime | None:
         """Start the run of a debounced event that is due; returns when it is, if it is not."""
@@ -154,13 +159,19 @@ class Intake:
         if debounced.due > self._clock.now():
             return debounced.due
         version = await self._live(item.function_id)
-        if version is not None:
-            arrival = debounced.arrival
-            start = replace(_start_of(arrival), cause=item.id)
-            variables = {"event": arrival.event.to_dict()}
-            await self._start(version, version.plan.flow, start, variables, once=once)
-        await self._flow.save(item.key, None, entry.version)
+        if version is None:
+            await self._flow.save(item.key, None, entry.version)
+        else:
+            await self._start_debounced(version, item.key, debounced, entry.version, once=once)
         return None
+
+    async def _start_debounced(
+        self, version: FunctionVersion, key: str, debounced: Debounced, kept: int, *, once: bool
+    ) -> None:
+        start = replace(_start_of(debounced.arrival), cause=f"debounce/{debounced.id}")
+        variables = {"event": debounced.arrival.event.to_dict()}
+        await self._start(version, version.plan.flow, start, variables, once=once)
+        await self._flow.save(key, None, kept)
 
     # -- batches
 
@@ -188,9 +199,9 @@ class Intake:
         while True:
             entry = await self._flow.load(key, now)
             before: Collected | None = entry.value
-            if before is not None and before.is_full(rule):
-                # Whoever filled it was lost before it had its run.
-                await self._flush(version, key, before, entry.version, arrival)
+            if before is not None and before.arrivals and (before.is_full(rule) or before.due <= now):
+                # It is worked next, or whoever filled or worked it was lost: either way this event is not of it.
+                await self._flush(version, key, before, entry.version, replace(before.arrivals[-1], once=True))
                 continue
             after = collect(rule, before, new, now)
             if after is before or await self._flow.save(key, after, entry.version):
@@ -261,35 +272,43 @@ class Intake:
         lock = None if rule is None else lock_of(rule, version.function_id, variables, self._clock.now)
         if rule is None or lock is None:
             await self._lifecycle.start(version, start, once=once)
-        elif await self._make_way(version, rule, lock, start):
-            run_id = await self._lifecycle.start(version, replace(start, lock=lock), once=once)
+        else:
+            run_id = await self._lock(version, rule, lock, start, once=once)
             if run_id is not None:
-                await self._lock(lock, run_id)
+                start = replace(start, lock=lock, run_id=run_id)
+                if await self._lifecycle.start(version, start, once=once) is None:
+                    await unlock(self._flow, lock, run_id, self._clock.now())
 
-    async def _make_way(self, version: FunctionVersion, rule: Singleton, lock: str, start: Start) -> bool:
-        """Whether no other run has the lock, or it was cancelled now."""
-        holder = (await self._flow.load(lock, self._clock.now())).value
-        try:
-            other = None if holder is None else await self._state.load(holder)
-        except NotFoundError:
-            other = None
-        if other is None or other.is_over or other.run.cause == start.cause:
-            return True
-        value, event = lock.removeprefix(f"singleton/{version.function_id}/"), start.events[0]
-        if rule.mode == "cancel":
-            await self._lifecycle.cancel(holder, f"event {event.id} starts another run", rule="singleton")
-            return True
-        reason = f"run {holder} is alive"
-        self._recorder.dropped(
-            "singleton", reason, version.function_id, event, start.delivery, key=value, run_id=holder
-        )
-        return False
-
-    async def _lock(self, lock: str, run_id: str) -> None:
-        while not (await self._state.load(run_id)).is_over:
+    async def _lock(
+        self, version: FunctionVersion, rule: Singleton, lock: str, start: Start, *, once: bool
+    ) -> str | None:
+        """Return the id of the run that is to have the lock; None when another one has it, and keeps it."""
+        while True:
             entry = await self._flow.load(lock, self._clock.now())
-            if entry.value == run_id or await self._flow.save(lock, run_id, entry.version):
-                return
+            holder: Lock | None = entry.value
+            if holder is not None and holder.cause == start.cause:
+                return holder.run_id
+            if holder is not None and await self._is_alive(holder.run_id):
+                event = start.events[0]
+                if rule.mode == "skip":
+                    key, reason = (
+                        lock.removeprefix(f"singleton/{version.function_id}/"),
+                        f"run {holder.run_id} is alive",
+                    )
+                    told: dict[str, Any] = {"key": key, "run_id": holder.run_id, "once": once}
+                    self._recorder.dropped("singleton", reason, version.function_id, event, start.delivery, **told)
+                    return None
+                await self._lifecycle.cancel(holder.run_id, f"event {event.id} starts another run", rule="singleton")
+                continue
+            run_id = self._ids.ulid()
+            if await self._flow.save(lock, Lock(run_id, start.cause), entry.version):
+                return run_id
+
+    async def _is_alive(self, run_id: str) -> bool:
+        try:
+            return not (await self._state.load(run_id)).is_over
+        except NotFoundError:
+            return False
 
     async def _live(self, function_id: str) -> FunctionVersion | None:
         try:
@@ -298,7 +317,9 @@ class Intake:
             return None  # retired since
 
     def _drop(self, version: FunctionVersion, rule: str, reason: str, arrival: Arrival, key: str = "") -> None:
-        self._recorder.dropped(rule, reason, version.function_id, arrival.event, arrival.delivery, key=key)
+        self._recorder.dropped(
+            rule, reason, version.function_id, arrival.event, arrival.delivery, key=key, once=arrival.once
+        )
 
 
 def _start_of(arrival: Arrival) -> Start:

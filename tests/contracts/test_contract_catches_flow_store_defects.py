@@ -242,6 +242,19 @@ class ReleaseTakesAnybody(MemoryFlowStore):
         await super().release(run_id, holder)
 
 
+class ReleaseForgetsWhoWasThere(MemoryFlowStore):
+    async def release(self, run_id, holder):
+        await super().release(run_id, holder)
+        self._held.get(run_id, {}).pop(holder, None)
+
+
+class ReleaseIsRememberedForEver(MemoryFlowStore):
+    async def end(self, run_id):
+        holders = [holder for holder in self._held.get(run_id, ()) if holder != run_id]
+        await super().end(run_id)
+        self._held[run_id] = dict.fromkeys(holders, ())
+
+
 class ReleaseKeeps(MemoryFlowStore):
     async def release(self, run_id, holder):
         return
