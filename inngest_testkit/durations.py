@@ -1,4 +1,4 @@
-"""Durations as text: Go's syntax with days and weeks.
+"""Durations as text: Go's syntax with days and weeks; moments as people read them.
 
 Source: recordings/dag README, "Runs and edges" (units ns us ms s m h d w, optional sign, several numbers in a row).
 """
@@ -6,13 +6,13 @@ Source: recordings/dag README, "Runs and edges" (units ns us ms s m h d w, optio
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
 from inngest_testkit.errors import DurationError
 
-__all__ = ["format_duration", "parse_duration", "to_timedelta"]
+__all__ = ["format_duration", "format_moment", "parse_duration", "to_timedelta"]
 
 _MICROSECONDS = {
     "ns": Decimal("0.001"),
@@ -97,3 +97,9 @@ def format_duration(span: timedelta, *, days: bool = True) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return sign + "".join(parts)
+
+
+def format_moment(moment: datetime) -> str:
+    """Write a moment to the second, and with its fraction where it has one."""
+    fraction = f".{moment:%f}".rstrip("0") if moment.microsecond else ""
+    return f"{moment:%Y-%m-%d %H:%M:%S}{fraction}"

@@ -98,6 +98,8 @@ class StepRequest:
     memos: bool = False
     #: The engine that asks.
     owner: object = None
+    #: The events of the run after the first.
+    batch: tuple[Json, ...] = ()
 
     @property
     def steps(self) -> StepOutputs:

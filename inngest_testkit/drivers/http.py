@@ -34,7 +34,7 @@ _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
 class HttpDriver:
-    """Posts `{"ctx", "event", "steps"}` and stores `{"status", "body"}`.
+    """Posts `{"ctx", "event", "steps"}`, for a batch with its `events`, and stores `{"status", "body"}`.
 
     5xx answers and transport errors are retried, other statuses outside 2xx are final. `client` is an
     `httpx.AsyncClient` of your own (to set a proxy, or to answer in process through a transport).
@@ -87,6 +87,8 @@ def _body(request: StepRequest) -> bytes:
         "event": request.event.value,
         "steps": {step: output.value for step, output in request.outputs.items()},
     }
+    if request.batch:
+        body["events"] = [event.value for event in (request.event, *request.batch)]
     # Keys sorted, no white space, and the characters that HTML minds escaped.
     text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.translate(_ESCAPES).encode()

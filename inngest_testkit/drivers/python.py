@@ -14,7 +14,7 @@ from inngest_testkit.events import Event, to_event
 from inngest_testkit.failures import NonRetriableError
 from inngest_testkit.functions.model import PythonRuntime, StepCode
 from inngest_testkit.runs.model import ErrorInfo
-from inngest_testkit.values import NULL, decode, encode
+from inngest_testkit.values import NULL, Json, decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 #: What a step's callable may ask for, by the names of its parameters.
-PARAMETERS = ("event", "steps", "attempt", "run_id", "step_id", "function_id", "now", "send", "opts")
+PARAMETERS = ("event", "events", "steps", "attempt", "run_id", "step_id", "function_id", "now", "send", "opts")
 
 _EVERYTHING = "**"
 
@@ -40,10 +40,10 @@ _EVERYTHING = "**"
 class PythonDriver:
     """Calls the step's callable, sync or async, with what its parameters ask for.
 
-    `event` is the run's `Event`; `steps` the outputs of the steps that are done, by id; `attempt` counts from 0;
-    `run_id`, `step_id` and `function_id` are texts; `now` is the engine's time; `send(name, data)` sends an event
-    when the step is completed. What it returns is the step's output, as JSON. What it raises fails the attempt:
-    `NonRetriableError` for good, `RetryAfterError` says when the next attempt comes.
+    `event` is the run's `Event`, `events` the list of all of them, for a batch; `steps` the outputs of the steps that
+    are done, by id; `attempt` counts from 0; `run_id`, `step_id` and `function_id` are texts; `now` is the engine's
+    time; `send(name, data)` sends an event when the step is completed. What it returns is the step's output, as JSON.
+    What it raises fails the attempt: `NonRetriableError` for good, `RetryAfterError` says when the next attempt comes.
     """
 
     runtime = "python"
@@ -181,13 +181,14 @@ def _arguments(wanted: tuple[str, ...], request: StepRequest, outbox: _Outbox) -
     return {name: _PROVIDERS[name](request, outbox) for name in wanted}
 
 
-def _event(request: StepRequest, _: _Outbox) -> Event:
-    fields: Mapping[str, Any] = decode(request.event.raw)  # type: ignore[assignment]
+def _event(event: Json) -> Event:
+    fields: Mapping[str, Any] = decode(event.raw)  # type: ignore[assignment]
     return Event(**fields)
 
 
 _PROVIDERS: dict[str, Callable[[StepRequest, _Outbox], object]] = {
-    "event": _event,
+    "event": lambda request, _: _event(request.event),
+    "events": lambda request, _: [_event(event) for event in (request.event, *request.batch)],
     "steps": lambda request, _: request.steps,
     "attempt": lambda request, _: request.attempt,
     "run_id": lambda request, _: request.run_id,

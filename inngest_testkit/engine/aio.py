@@ -145,7 +145,11 @@ class AsyncEngine(Surface):
     async def execute(
         self,
         function: str | SdkFunction,
-        event: str | Event | Mapping[str, object] | SdkEvent = "testkit/execute",
+        event: str
+        | Event
+        | Mapping[str, object]
+        | Sequence[Event | Mapping[str, object] | SdkEvent]
+        | SdkEvent = "testkit/execute",
         data: Mapping[str, object] | None = None,
         *,
         limit: Duration = "366d",

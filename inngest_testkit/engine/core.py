@@ -325,11 +325,14 @@ class Core:
         return run
 
     async def cancel(self, run: Run | str) -> bool:
-        """Cancel a run; False when it is over."""
+        """Cancel a run, then work everything that is due, such as what its places were waited for."""
         run_id = run.id if isinstance(run, Run) else run
         self._known(run_id)
         cancelled = await self._lifecycle.cancel(run_id, "cancelled by the engine's user")
-        await self._after_work()
+        if self.auto:
+            await self._settle(self.clock.now())
+        else:
+            await self._after_work()
         return cancelled
 
     async def clear_queue(self) -> int:

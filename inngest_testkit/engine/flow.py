@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from inngest_testkit.durations import format_moment
 from inngest_testkit.runs.flow import Dropped, Held
 from inngest_testkit.runs.model import HistoryKind
 
@@ -86,9 +87,9 @@ def why_collected(flow: FlowStore, deliveries: Container[str]) -> str:
     kept: Any
     for _, kept in flow.entries("debounce/"):
         if kept.arrival.delivery in deliveries:
-            return f"function {kept.function_id!r} debounces it until {kept.due:%Y-%m-%d %H:%M:%S}"
+            return f"function {kept.function_id!r} debounces it until {format_moment(kept.due)}"
     for _, kept in flow.entries("batch/"):
         if any(arrival.delivery in deliveries for arrival in kept.arrivals):
             count = len(kept.arrivals)
-            return f"it is number {count} of a batch of {kept.function_id!r}, until {kept.due:%Y-%m-%d %H:%M:%S}"
+            return f"it is number {count} of a batch of {kept.function_id!r}, until {format_moment(kept.due)}"
     return ""

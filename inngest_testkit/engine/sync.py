@@ -199,20 +199,28 @@ class Engine(Surface):
     def execute(
         self,
         function: str | SdkFunction,
-        event: str | Event | Mapping[str, object] | SdkEvent = "testkit/execute",
+        event: str
+        | Event
+        | Mapping[str, object]
+        | Sequence[Event | Mapping[str, object] | SdkEvent]
+        | SdkEvent = "testkit/execute",
         data: Mapping[str, object] | None = None,
         *,
         limit: Duration = "366d",
     ) -> Run:
         """Start one function alone with an event, whatever its triggers, and work until its run is over.
 
-        The event itself starts nothing else. Functions that it invokes run if they are served, and can be mocked with
-        their step. Raises `RunIncompleteError` when the run is not over within `limit`.
+        A list of events makes a run of a batch. The event itself starts nothing else, and the rules of flow control
+        that drop or delay events do not concern it. Functions that it invokes run if they are served, and can be mocked
+        with their step. Raises `RunIncompleteError` when the run is not over within `limit`.
         """
         return self._call(self._core.execute(function, event, data, limit))
 
     def cancel(self, run: Run | str) -> bool:
-        """Cancel a run, given as a `Run` or its id; False when it is over. Raises `NotFoundError`."""
+        """Cancel a run, given as a `Run` or its id, then work everything that is due; False when it is over.
+
+        Raises `NotFoundError`.
+        """
         return self._call(self._core.cancel(run))
 
     @property

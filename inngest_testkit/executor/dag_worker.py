@@ -149,6 +149,7 @@ class DagWorker:
             action=action,
             now=self._clock.now(),
             owner=self._owner,
+            batch=state.run.batch,
         )
         response = await self._drivers.execute(request)
         if response.takes:

@@ -95,6 +95,7 @@ class StandIns:
             now=self._clock.now(),
             operation=operation,
             memos=True,
+            batch=of.state.run.batch,
         )
 
     async def open_after_all(self, of: RunItem, mock: Mock | None) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.clock import epoch_ms, later
+from inngest_testkit.durations import format_moment
 from inngest_testkit.errors import ExpressionError, NotFoundError
 from inngest_testkit.events import INVOKED
 from inngest_testkit.flow.batch import Collected, collect, emptied
@@ -94,7 +95,7 @@ class Intake:
             entry = await self._flow.load(key, arrival.received_at)
             taken = take(rule, entry.value, arrival.delivery, arrival.received_at)
             if isinstance(taken, Limited):
-                self._drop(version, rule.rule, f"more than {rule} until {_moment(taken.until)}", arrival, value)
+                self._drop(version, rule.rule, f"more than {rule} until {format_moment(taken.until)}", arrival, value)
                 return False
             if taken is entry.value or await self._flow.save(key, taken, entry.version, taken.arrivals.idle_at):
                 return True
@@ -329,7 +330,3 @@ def _start_of(arrival: Arrival) -> Start:
 
 def _batch_item(function_id: str, key: str, batch: Collected) -> QueueItem:
     return QueueItem(id=f"batch/{batch.id}", kind=ItemKind.BATCH, function_id=function_id, key=key)
-
-
-def _moment(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S}"

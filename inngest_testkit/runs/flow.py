@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from inngest_testkit.durations import format_moment
 from inngest_testkit.runs.model import HistoryKind
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Dropped:
     def __str__(self) -> str:
         key = f" {self.key!r}" if self.key else ""
         what = f"run {self.run_id}" if self.rule.startswith("timeouts") else f"event {self.event_id}"
-        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.rule}{key} dropped {what} of {self.function_id}: {self.reason}"
+        return f"{format_moment(self.at)} {self.rule}{key} dropped {what} of {self.function_id}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +113,6 @@ class Held:
 def held_by(held: Held) -> str:
     """Say what holds something back, and until when."""
     key = f" {held.key!r}" if held.key else ""
-    until = "" if held.until is None else f" until {held.until:%Y-%m-%d %H:%M:%S}"
+    until = "" if held.until is None else f" until {format_moment(held.until)}"
     ahead = f", {held.ahead} ahead of it" if held.ahead else ""
     return f"for {held.rule}{key}{until}{ahead}"

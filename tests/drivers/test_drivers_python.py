@@ -34,7 +34,7 @@ def test_parameters_with_defaults_of_their_own_are_left_alone():
 
 def test_a_callable_that_takes_everything_gets_everything():
     assert run_step(lambda **given: sorted(given)).output == [
-        "attempt", "event", "function_id", "now", "opts", "run_id", "send", "step_id", "steps",
+        "attempt", "event", "events", "function_id", "now", "opts", "run_id", "send", "step_id", "steps",
     ]  # fmt: skip
 
 

@@ -87,7 +87,7 @@ def test_a_mock_that_cannot_work_says_why(engine, behaviour, message):
 
 
 def test_a_side_effect_that_asks_for_the_unknown_is_refused(engine):
-    with pytest.raises(SetupError, match="asks for 'evnt'; a step can have event, steps"):
+    with pytest.raises(SetupError, match="asks for 'evnt'; a step can have event, events, steps"):
         engine.mock("greet", "hello", side_effect=lambda evnt: 1)
 
 

@@ -61,6 +61,12 @@ def test_the_property_test_passes(pytester):
     pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=1)
 
 
+def test_the_throttle_test_passes_in_an_empty_project(pytester):
+    (block,) = [block for block in blocks("python") if "contact/changed" in block]
+    pytester.makepyfile(test_throttle=block)
+    pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=1)
+
+
 def test_flow_control_is_written_as_shown():
     (block,) = [block for block in blocks("python") if "write_report" in block]
     names = {"Function": Function, "Step": Step, "on_event": on_event, "write_report": print}

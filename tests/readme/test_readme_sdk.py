@@ -6,7 +6,6 @@ import asyncio
 import builtins
 import re
 import tomllib
-from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from inngest_testkit.sdk.private import SUPPORTED
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 SECTION = README.split("### Functions of the Python SDK\n")[1].split("\n### ")[0]
+FLOW_CONTROL = README.split("### Flow control\n")[1].split("\n### ")[0]
 PAGE = README.split("## Coming from mocked and from the dev server\n")[1].split("\n## ")[0]
 
 
@@ -95,7 +95,7 @@ def test_the_pages_snippets_run_and_print_what_is_shown(names, capsys):
 
 
 def test_every_name_that_the_pages_call_on_an_engine_exists():
-    for text in (SECTION, PAGE):
+    for text in (SECTION, FLOW_CONTROL, PAGE):
         for name in set(re.findall(r"engine\.(\w+)\(", text)):
             assert callable(getattr(Engine, name))
         for name in set(re.findall(r"`(\w+(?:Warning|Error))`", text)):
@@ -128,26 +128,13 @@ def test_the_supported_versions_are_those_that_the_package_names():
     assert any(each.startswith(f"inngest>={SUPPORTED[0]},") for each in extra)
 
 
-FLOW_CONTROL = {
-    "batchEvents": {"batch_events": inngest.Batch(max_size=2, timeout=timedelta(seconds=5))},
-    "cancel": {"cancel": [inngest.Cancel(event="stop")]},
-    "concurrency": {"concurrency": [inngest.Concurrency(limit=1)]},
-    "debounce": {"debounce": inngest.Debounce(period=timedelta(seconds=5))},
-    "idempotency": {"idempotency": "event.data.id"},
-    "priority": {"priority": inngest.Priority(run="1")},
-    "rateLimit": {"rate_limit": inngest.RateLimit(limit=1, period=timedelta(seconds=5))},
-    "singleton": {"singleton": inngest.Singleton(mode="skip")},
-    "throttle": {"throttle": inngest.Throttle(limit=1, period=timedelta(seconds=5))},
-    "timeouts": {"timeouts": inngest.Timeouts(finish=timedelta(hours=1))},
-}
-
-
-@pytest.mark.parametrize("option", FLOW_CONTROL)
-def test_flow_control_is_said_not_to_be_enforced_when_it_is_registered(names, option):
+def test_a_list_of_events_makes_the_run_of_a_batch_as_the_table_says(names):
+    assert "`engine.execute(fn, [first, second])`: a run of a batch" in PAGE
     trigger = inngest.TriggerEvent(event="order")
-    function = client.create_function(fn_id="order", trigger=trigger, **FLOW_CONTROL[option])(lambda ctx: None)
-    with pytest.warns(inngest_testkit.FlowControlWarning, match=f"{option} is read and not enforced"):
-        names["engine"].serve(client, [function])
+    function = client.create_function(fn_id="orders", trigger=trigger)(lambda ctx: [each.name for each in ctx.events])
+    names["engine"].serve(client, [function])
+    run = names["engine"].execute(function, [inngest.Event(name="order"), inngest.Event(name="order")])
+    assert run.output == ["order", "order"]
 
 
 def test_links_lead_somewhere():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inngest_testkit.durations import format_duration, parse_duration, to_timedelta
+from inngest_testkit.durations import format_duration, format_moment, parse_duration, to_timedelta
 from inngest_testkit.errors import DurationError, SetupError
 
 EXACT = settings(deadline=None, max_examples=200, derandomize=True, database=None)
@@ -182,3 +182,10 @@ def test_any_text_is_read_or_refused(text):
     except DurationError:
         return
     assert isinstance(found, timedelta)
+
+
+@pytest.mark.parametrize(
+    ("micros", "text"), [(0, "00:00:02"), (500_000, "00:00:02.5"), (1_000, "00:00:02.001"), (1, "00:00:02.000001")]
+)
+def test_a_moment_shows_the_fraction_that_it_has(micros, text):
+    assert format_moment(datetime(2024, 1, 1, 0, 0, 2, micros, tzinfo=UTC)) == f"2024-01-01 {text}"
