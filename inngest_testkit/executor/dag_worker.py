@@ -80,6 +80,8 @@ class DagWorker:
                 # An attempt that was thought lost has succeeded in the meantime.
                 await self._follow(item, plan, once=once)
             elif item.kind is ItemKind.RETRY:
+                if item.step in state.failed:
+                    return False  # queued anew by a worker that was thought lost, when all attempts had been made
                 return await self._attempt(item, state, plan, once=once)
             else:
                 await self._finish(item, StepResponse.from_json(item.result or NULL), plan, once=once)
@@ -95,6 +97,8 @@ class DagWorker:
             await self._recorder.run(HistoryKind.RUN_STARTED, item.run_id, once=once)
         elif item.step not in state.outputs:
             if await self._state.claim(item.run_id, item.step, item.token):
+                if item.step in state.errors and not once:
+                    return False  # queued anew when its pause timed out twice: its attempts are under way, or over
                 return await self._attempt(item, state, plan, once=once)
             # Another edge's visit runs the step, or saw it fail for good: its attempts are counted once.
             await self._record_visit(item, once=once)

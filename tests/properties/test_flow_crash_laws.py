@@ -160,7 +160,7 @@ class Played:
         """What became of which events, as the state store and the views tell, without times."""
         found = []
         for run in self.engine.runs():
-            stored = self.world.state._record(run.id).snapshot()
+            stored = self.world.state._runs[run.id].snapshot()
             kinds = Counter((e.kind, e.step) for e in run.history if e.kind is not HistoryKind.HELD)
             events = tuple(sorted(event.id for event in run.events))
             found.append((run.function_id, events, run.status, stored.status, sorted(map(str, kinds.items()))))

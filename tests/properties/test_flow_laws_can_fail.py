@@ -41,7 +41,7 @@ class WakesLate(MemoryFlowStore):
 class IsAStack(MemoryFlowStore):
     async def admit(self, ticket, now):
         self._sequence -= 2
-        return await super().admit(replace(ticket, score=0), now)
+        return await super().admit(replace(ticket, score=0, tie=""), now)
 
 
 class KeepsPlaces(MemoryFlowStore):
