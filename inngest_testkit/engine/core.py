@@ -396,7 +396,7 @@ class Core:
         if self._keep == "all":
             return
         if self._keep == "failed":
-            if self.journal.fold(run_id).status is RunStatus.COMPLETED:
+            if self.journal.runs[run_id][-1].kind is HistoryKind.RUN_COMPLETED:
                 self._over.append(run_id)
         else:
             self._finished[run_id] = None

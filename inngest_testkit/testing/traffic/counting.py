@@ -30,6 +30,11 @@ class FunctionCount:
 
     def __init__(self, function_id: str, length: int, width: int, late: int | None, usages: tuple[Usage, ...]) -> None:
         self._function_id, self._late, self._usages = function_id, late, usages
+        #: The usages by what they count, each with the place of its key.
+        self._counting = {
+            what: tuple((place, usage) for place, usage in enumerate(usages) if usage.counts == what)
+            for what in ("start", "run", "step")
+        }
         self.begun = 0
         self._events = self._runs = self._late_runs = 0
         self._ends = dict.fromkeys((HistoryKind.RUN_COMPLETED, HistoryKind.RUN_FAILED, HistoryKind.RUN_CANCELLED), 0)
@@ -74,15 +79,13 @@ class FunctionCount:
         """Count steps that begin or end."""
         if self._closed is None:
             self._executing.change(by, now)
-            if self._usages:
-                self.use("step", keys, by, now)
+            self.use("step", keys, by, now)
 
     def use(self, what: str, keys: Sequence[str], by: int, now: int) -> None:
         """Count what uses a limit, or stops using it."""
         if self._closed is None:
-            for usage, key in zip(self._usages, keys, strict=True):
-                if usage.counts == what:
-                    usage.change(key, by, now)
+            for place, usage in self._counting[what]:
+                usage.change(keys[place], by, now)
 
     def wait(self, span: int) -> None:
         """Count the time that a run waited."""
