@@ -6,7 +6,7 @@ says so there first; `rouse` then reschedules the first in line, and can be done
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from inngest_testkit.clock import epoch_ms
 from inngest_testkit.flow.base import Ticket
@@ -18,7 +18,7 @@ from inngest_testkit.runs.model import HistoryKind
 
 if TYPE_CHECKING:
     from inngest_testkit.clock import Clock
-    from inngest_testkit.flow.base import FlowStore, Slot
+    from inngest_testkit.flow.base import FlowStore, PacedKey, Slot
     from inngest_testkit.functions.flow_control import FlowControl
     from inngest_testkit.lifecycle.recorder import Recorder
     from inngest_testkit.queue.base import Lease, Queue, QueueItem
@@ -26,12 +26,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Admission"]
 
+_Asked: TypeAlias = "tuple[tuple[Slot, ...], PacedKey | None]"
+#: Sets of keys whose places are not looked up anew.
+_ASKED_KEPT = 10_000
+
 
 class Admission:
     """Asks the flow store for items, and tells it when they are done."""
 
     def __init__(self, *, clock: Clock, queue: Queue, flow: FlowStore, recorder: Recorder) -> None:
         self._clock, self._queue, self._flow, self._recorder = clock, queue, flow, recorder
+        #: What the items of runs with the same keys ask for.
+        self._asked: dict[tuple[object, ...], _Asked] = {}
 
     async def admit(
         self, lease: Lease, run: NewRun, rules: FlowControl, *, starts: bool, executes: bool, once: bool
@@ -41,8 +47,7 @@ class Admission:
         `starts`: it is the first of its run. `executes`: it runs a step, or calls the function.
         """
         item = lease.item
-        slots = _slots(rules, run, starts=starts, executes=executes)
-        paced = paced_key(rules.throttle, run.function_id, run.keys[-1]) if rules.throttle and starts else None
+        slots, paced = self._asks(run, rules, starts=starts, executes=executes)
         if not slots and paced is None:
             return True
         step = "" if item.step == TRIGGER else item.step
@@ -71,6 +76,16 @@ class Admission:
         await self._queue.requeue(lease, None)
         await self.rouse()
         return False
+
+    def _asks(self, run: NewRun, rules: FlowControl, *, starts: bool, executes: bool) -> _Asked:
+        key = (run.function_id, run.function_version, run.keys, starts, executes)
+        asked = self._asked.get(key)
+        if asked is None:
+            if len(self._asked) >= _ASKED_KEPT:
+                self._asked.clear()
+            paced = paced_key(rules.throttle, run.function_id, run.keys[-1]) if rules.throttle and starts else None
+            asked = self._asked[key] = _slots(rules, run, starts=starts, executes=executes), paced
+        return asked
 
     async def release(self, item: QueueItem) -> None:
         """Give back the places of an item that is done."""
