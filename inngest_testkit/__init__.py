@@ -10,7 +10,7 @@ from inngest_testkit.errors import NondeterminismError, NotFoundError, TestkitEr
 from inngest_testkit.events import Event
 from inngest_testkit.failures import NonRetriableError, RetryAfterError
 from inngest_testkit.functions.model import EventDefinition, Function, Step, after, docker, http, on_cron, on_event
-from inngest_testkit.lifecycle import TriggerExpressionWarning, UnknownFieldWarning
+from inngest_testkit.lifecycle import FlowControlWarning, TriggerExpressionWarning, UnknownFieldWarning
 from inngest_testkit.runs import Dropped, ErrorInfo, Held, HistoryKind, Run, RunStatus, StepRecord, StepStatus
 from inngest_testkit.sdk.inspection.warnings import NondeterminismWarning, ParallelStepsWarning
 from inngest_testkit.sdk.limits import Limits
@@ -25,6 +25,7 @@ __all__ = [
     "Event",
     "EventDefinition",
     "FakeClock",
+    "FlowControlWarning",
     "Function",
     "Held",
     "HistoryKind",

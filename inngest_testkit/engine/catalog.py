@@ -13,7 +13,7 @@ from inngest_testkit.functions.loader import load_functions
 from inngest_testkit.functions.model import Function, PythonRuntime
 from inngest_testkit.functions.plan import FunctionPlan, plan_function
 from inngest_testkit.functions.validation import check_functions
-from inngest_testkit.lifecycle import UnknownFieldWarning
+from inngest_testkit.lifecycle import FlowControlWarning, UnknownFieldWarning
 from inngest_testkit.queue.base import ItemKind
 
 if TYPE_CHECKING:
@@ -127,6 +127,8 @@ class Catalog:
         version = await self._data.create_function_version(plan, self._clock.now())
         await self._drop_crons(plan.function.id)
         self.plans[plan.function.id] = plan
+        for text in () if plan.flow is None else plan.flow.broken():
+            self._warner.collect(f"function {plan.function.id!r}: {text}", FlowControlWarning)
         await self._runner.schedule_crons(version)
 
     async def _drop_crons(self, function_id: str) -> None:

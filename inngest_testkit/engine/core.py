@@ -12,7 +12,7 @@ from inngest_testkit.drivers.mock import Mock, check_returned
 from inngest_testkit.durations import format_duration, to_timedelta
 from inngest_testkit.engine.catalog import Catalog
 from inngest_testkit.engine.components import wire
-from inngest_testkit.engine.flow import dropped, held, why_collected, why_dropped
+from inngest_testkit.engine.flow import dropped, held, what_became, why_collected, why_dropped
 from inngest_testkit.engine.freeze import Frozen
 from inngest_testkit.engine.options import Duration, Options
 from inngest_testkit.engine.results import Sent
@@ -191,8 +191,10 @@ class Core:
                 return why_dropped(entry)
             if entry.kind is HistoryKind.TRIGGER_FAILED and entry.data["event_id"] in {e.id for e in events}:
                 return f"the trigger of {entry.data['function_id']!r} could not be evaluated: {entry.data['error']}"
-        collected = why_collected(self._parts.flow, deliveries)
-        return collected or (self.why_unmatched(events[0]) if events else "no event was sent")
+        if not events:
+            return "no event was sent"
+        taken = why_collected(self._parts.flow, deliveries) or what_became(self.journal, {e.id for e in events})
+        return taken or self.why_unmatched(events[0])
 
     def why_unmatched(self, event: Event) -> str:
         """Say why an event started nothing and ended no wait."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from inngest_testkit.flow.base import FlowStore
     from inngest_testkit.runs import HistoryEntry, Journal
 
-__all__ = ["dropped", "held", "why_collected", "why_dropped"]
+__all__ = ["dropped", "held", "what_became", "why_collected", "why_dropped"]
 
 
 def dropped(journal: Journal) -> list[Dropped]:
@@ -93,3 +93,23 @@ def why_collected(flow: FlowStore, deliveries: Container[str]) -> str:
             count = len(kept.arrivals)
             return f"it is number {count} of a batch of {kept.function_id!r}, until {format_moment(kept.due)}"
     return ""
+
+
+def what_became(journal: Journal, event_ids: Container[str | None]) -> str:
+    """Say which run events came to without starting it at once: their own, later, or one that waited for them."""
+    for run_id, events in journal.run_events.items():
+        if any(event.id in event_ids for event in events):
+            others = f", with {len(events)} events" if len(events) > 1 else ""
+            return f"it went into run {run_id} of function {journal.functions[run_id]!r}{others}"
+    for run_id, entries in journal.runs.items():
+        for entry in entries:
+            if entry.kind in _TOOK and entry.data.get("event_id") in event_ids:
+                return f"it {_TOOK[entry.kind]} run {run_id} of function {journal.functions[run_id]!r}"
+    return ""
+
+
+_TOOK = {
+    HistoryKind.PAUSE_RESUMED: "resumed",
+    HistoryKind.PAUSE_CONSUMED: "came in time for",
+    HistoryKind.RUN_CANCELLED: "cancelled",
+}

@@ -47,4 +47,5 @@ class Sent:
         return tuple(run for run in self.runs if run.function_id == function_id)
 
     def __repr__(self) -> str:
-        return f"<Sent {len(self.ids)} events, started {list(self.runs)!r}>"
+        count = len(self.ids)
+        return f"<Sent {count} event{'' if count == 1 else 's'}, started {list(self.runs)!r}>"

@@ -195,6 +195,15 @@ class FlowControl:
     finish_timeout: timedelta | None = None
     cancel: tuple[CancelEvent, ...] = ()
 
+    def broken(self) -> Iterator[str]:
+        """Yield what is wrong with keys that the server takes although they can never be evaluated."""
+        rules = (self.rate_limit, self.throttle, *self.concurrency, self.debounce, self.batch, self.singleton)
+        for rule in rules:
+            if rule is not None and isinstance(rule.key, BrokenKey):
+                yield f"{rule}: the server takes its key, which has no value for any event: {rule.key.reason}"
+        if isinstance(self.priority, BrokenKey):
+            yield f"priority {self.priority.text}: the server takes it, and it has no effect: {self.priority.reason}"
+
 
 _NONE = FlowControl()
 

@@ -183,11 +183,15 @@ class RunLifecycle:
         told = {"error": {"message": error.message, "name": error.name}} if outcome is None else outcome
         await self._end(run_id, RunStatus.FAILED, data, told, once=once)
 
-    async def cancel(self, run_id: str, reason: str, *, rule: str = "") -> bool:
-        """Cancel a run; False when it is over already. `rule` is the one that asks for it, if any."""
+    async def cancel(self, run_id: str, reason: str, *, rule: str = "", event_id: str | None = None) -> bool:
+        """Cancel a run; False when it is over already. `rule` and event are those that ask for it, if any."""
         if (await self._state.load(run_id)).is_over:
             return False
-        data = {"reason": reason, "rule": rule} if rule else {"reason": reason}
+        data = {"reason": reason}
+        if rule:
+            data["rule"] = rule
+        if event_id:
+            data["event_id"] = event_id
         await self._end(run_id, RunStatus.CANCELLED, data, {}, once=True)
         return True
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import warnings
 
-__all__ = ["TriggerExpressionWarning", "UnknownFieldWarning", "Warner"]
+__all__ = ["FlowControlWarning", "TriggerExpressionWarning", "UnknownFieldWarning", "Warner"]
 
 
 class TriggerExpressionWarning(UserWarning):
     """A trigger's expression could not be evaluated for an event, so the function was not started."""
 
     # So that a filter can name it as it is imported.
+    __module__ = "inngest_testkit"
+
+
+class FlowControlWarning(UserWarning):
+    """A rule of flow control is registered that cannot do what it says, and which the server takes all the same."""
+
     __module__ = "inngest_testkit"
 
 

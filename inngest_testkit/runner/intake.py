@@ -95,7 +95,7 @@ class Intake:
             entry = await self._flow.load(key, arrival.received_at)
             taken = take(rule, entry.value, arrival.delivery, arrival.received_at)
             if isinstance(taken, Limited):
-                self._drop(version, rule.rule, f"more than {rule} until {format_moment(taken.until)}", arrival, value)
+                self._drop(version, rule.rule, _too_fast(rule, taken.until), arrival, value)
                 return False
             if taken is entry.value or await self._flow.save(key, taken, entry.version, taken.arrivals.idle_at):
                 return True
@@ -330,3 +330,9 @@ def _start_of(arrival: Arrival) -> Start:
 
 def _batch_item(function_id: str, key: str, batch: Collected) -> QueueItem:
     return QueueItem(id=f"batch/{batch.id}", kind=ItemKind.BATCH, function_id=function_id, key=key)
+
+
+def _too_fast(rule: RateLimit, until: datetime) -> str:
+    if rule.rule == "idempotency":
+        return f"an event with this key was let through within 24 hours; the next one may come {format_moment(until)}"
+    return f"more than {rule} until {format_moment(until)}"

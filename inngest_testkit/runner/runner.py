@@ -114,7 +114,7 @@ class Runner:
         """Cancel the run that asks for it on this event."""
         if await self._is_awaited(pause, event):
             reason = f"event {event.name!r} ({event.id}) came"
-            await self._lifecycle.cancel(pause.run_id, reason, rule="cancel")
+            await self._lifecycle.cancel(pause.run_id, reason, rule="cancel", event_id=event.id)
 
     async def _is_awaited(self, pause: Pause, event: Event) -> bool:
         if pause.kind is PauseKind.INVOKE:

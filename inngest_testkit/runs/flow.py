@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["Dropped", "Held", "held_by"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Dropped:
     """An event that started nothing, or a run that was cancelled, because of a rule of its function.
 
     `rule` is `idempotency`, `rate_limit`, `debounce`, `singleton`, `timeouts.start` or `timeouts.finish`; `key` the
-    value that the rule counts by, empty without a key; `run_id` the run that was cancelled, or for which the event made
-    way, if there is one.
+    value that the rule counts by, empty without a key; `run_id` the run that was `cancelled`, or for which the event
+    made way, if there is one.
     """
 
     at: datetime
@@ -32,6 +32,7 @@ class Dropped:
     function_id: str
     event_id: str
     run_id: str = ""
+    cancelled: bool = False
 
     @classmethod
     def of_event(cls, entry: HistoryEntry) -> Dropped:
@@ -62,15 +63,19 @@ class Dropped:
             function_id=function_id,
             event_id=event_id,
             run_id=entry.run_id,
+            cancelled=True,
         )
 
     def __str__(self) -> str:
         key = f" {self.key!r}" if self.key else ""
-        what = f"run {self.run_id}" if self.rule.startswith("timeouts") else f"event {self.event_id}"
-        return f"{format_moment(self.at)} {self.rule}{key} dropped {what} of {self.function_id}: {self.reason}"
+        what = f"cancelled run {self.run_id}" if self.cancelled else f"dropped event {self.event_id}"
+        return f"{format_moment(self.at)} {self.rule}{key} {what} of {self.function_id}: {self.reason}"
+
+    def __repr__(self) -> str:
+        return f"<Dropped {self}>"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Held:
     """Work that is due and has to wait because of a rule, or events that a rule collects.
 
@@ -108,6 +113,9 @@ class Held:
         what = f"step {self.step!r} of {self.function_id}" if self.step else self.function_id
         events = f" with {len(self.event_ids)} events" if len(self.event_ids) > 1 else ""
         return f"{what} waits{events} {held_by(self)}"
+
+    def __repr__(self) -> str:
+        return f"<Held {self}>"
 
 
 def held_by(held: Held) -> str:

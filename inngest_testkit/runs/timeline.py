@@ -111,7 +111,8 @@ def _short(text: str) -> str:
 
 
 def _created(entry: HistoryEntry, start: datetime) -> tuple[str, str]:
-    events = f" with {entry.data['events']} events" if "events" in entry.data else ""
+    count = entry.data.get("events", 0)
+    events = f" with {count} event{'' if count == 1 else 's'}" if count else ""
     return "run", f"run starts: {entry.data.get('trigger', '')}{events}"
 
 

@@ -25,7 +25,10 @@ _OUTCOMES = (
 def why_not(run: Run, step: str) -> str:
     """Say in one line why `step` has not run, or that it has."""
     if step in run.steps:
-        return f"it has run: {run.steps[step]!r}"
+        record = run.steps[step]
+        if record.ended_at is None and run.is_over:
+            return f"it was under way, and its result is dropped: {_over(run) or 'the run is completed'}"
+        return f"it has run: {record!r}"
     if not run.step_ids:
         near = suggestion(step, run.steps, label="steps that it came to")
         return f"it has not run: {not_come_to(run, step)}{near}"

@@ -44,6 +44,7 @@ def _describe(item: pytest.Item, opened: Opened) -> str:
     parts = [
         f"{engine!r}\nseed {engine.seed!r}, from {opened.seed_from}; rerun: {_rerun(item, opened)}",
         *_runs(engine.runs()),
+        *_held(engine),
         *_started_nothing(engine, complete=opened.keep == "all"),
         *_never_answered(engine),
     ]
@@ -120,6 +121,13 @@ def _started_nothing(engine: Engine | AsyncEngine, *, complete: bool) -> list[st
     return ["\n".join(["events that started nothing:", *lines[:_MOST_EVENTS], *more])]
 
 
+def _held(engine: Engine | AsyncEngine) -> list[str]:
+    """Return the part on what flow control holds back."""
+    lines = [f"  {held}" for held in engine.held]
+    more = [f"  … and {len(lines) - _MOST_EVENTS} more"] if len(lines) > _MOST_EVENTS else []
+    return ["\n".join(["held back:", *lines[:_MOST_EVENTS], *more])] if lines else []
+
+
 def _never_answered(engine: Engine | AsyncEngine) -> list[str]:
     names = [f"  {mock.function_id}/{mock.step_id}" for mock in engine.unused_mocks]
     return ["\n".join(["mocks that never answered:", *names])] if names else []
@@ -136,7 +144,7 @@ def _reason(entry: HistoryEntry) -> str:
 
 def _taken(engine: Engine | AsyncEngine) -> set[str | None]:
     """Return the ids of the events that started a run, or that a wait noticed."""
-    taken: set[str | None] = set()
+    taken: set[str | None] = {event_id for held in engine.held for event_id in held.event_ids}
     for run in engine.runs():
         taken.update(event.id for event in run.events)
         taken.update(entry.data["event_id"] for entry in run.history if "event_id" in entry.data)

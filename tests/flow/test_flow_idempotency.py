@@ -79,8 +79,8 @@ def test_a_functions_idempotency_is_one_event_in_24_hours_for_each_key():
         (DAY + 0.999, "idempotency", "2"),
     ]
     assert sents[2].why_nothing == (
-        "idempotency of function 'f' (key '1'): more than idempotency 1 per 1d per event.data.order "
-        "until 2024-01-02 00:00:00"
+        "idempotency of function 'f' (key '1'): an event with this key was let through within 24 hours; "
+        "the next one may come 2024-01-02 00:00:00"
     )
 
 

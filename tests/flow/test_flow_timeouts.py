@@ -27,7 +27,7 @@ def test_a_run_that_did_not_begin_in_time_is_cancelled():
         "  +5s                 run.cancelled: timeouts.start: it did not begin in time",
     ]
     assert str(engine.dropped[0]) == (
-        f"2024-01-01 00:00:05 timeouts.start dropped run {runs[1].id} of f: it did not begin in time"
+        f"2024-01-01 00:00:05 timeouts.start cancelled run {runs[1].id} of f: it did not begin in time"
     )
 
 

@@ -67,10 +67,10 @@ def test_a_run_that_has_begun_and_sleeps_before_its_first_step_has_waited():
     assert (found.waiting.count, seconds(found.waiting.max)) == (1, 10)
 
 
-def test_a_run_that_is_cancelled_before_it_begins_has_no_waiting_time():
+def test_a_run_that_is_cancelled_before_it_begins_has_waited_until_then():
     story = Story().created("r").held("r").at(10).over("r", HistoryKind.RUN_CANCELLED)
     found = story.figures()
-    assert (found.cancelled, found.begun, found.waiting.count, seconds(found.total.max)) == (1, 0, 0, 10)
+    assert (found.cancelled, found.begun, seconds(found.waiting.max), seconds(found.total.max)) == (1, 0, 10, 10)
     assert (found.backlog.mean, found.backlog.at_end, found.held.at_end) == (0.1, 0, 0)
 
 
@@ -146,6 +146,16 @@ def test_concurrency_is_used_by_the_steps_that_execute():
     use = story.figures().limit("concurrency")
     assert (use.mean, use.busiest, use.busiest_key, use.keys, use.key) == (0.1, 0.1, "", 1, None)
     assert use.text == "concurrency 4"
+
+
+def test_concurrency_is_full_while_all_places_are_taken():
+    # Of 100 seconds, two steps execute from 10 to 20: a tenth.
+    story = Story(**{"import": flow(concurrency(2))})
+    use = busy(busy(story, "r", 0, 10), "s", 20, 30).figures().limit("concurrency")
+    assert use.full == 0
+    story = Story(**{"import": flow(concurrency(1))})
+    use = busy(story, "r", 0, 10).figures().limit("concurrency")
+    assert use.full == 0.1
 
 
 def test_concurrency_with_a_key_tells_of_the_busiest():

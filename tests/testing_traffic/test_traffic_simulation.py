@@ -333,3 +333,31 @@ def test_representations_are_short():
     assert repr(found.executing) == "<Series mean 0.5, max 1, at end 0, 60 x 1m>"
     assert repr(found.throughput) == "<Rate 60/h>"
     assert repr(found.total).startswith("<Percentiles of 60: p50 0:00:30,")
+
+
+def test_events_that_no_function_asks_for_are_named():
+    report = traffic.simulate(
+        engine_of(), traffic.constant(GO, "1/h"), traffic.bursts("contact/uploded", 3), until="2h"
+    )
+    assert report.why_nothing == ""
+    (unmatched,) = report.unmatched
+    assert unmatched.startswith("3 events 'contact/uploded': no function is triggered by 'contact/uploded'")
+    assert unmatched in report.table()
+
+
+def test_runs_that_are_cancelled_before_they_begin_have_waited():
+    # One at a time for an hour each, and half an hour to start: the second of two waits in vain.
+    function = Function(
+        "import", on_event(GO), steps=[Step("fetch", lambda: 1)], concurrency=1, timeouts={"start": "30m"}
+    )
+    engine = engine_of(function)
+    report = traffic.simulate(engine, traffic.bursts(GO, 2), takes={"import": "1h"}, until="2h", late_after="20m")
+    found = report.functions["import"]
+    assert (found.runs, found.begun, found.cancelled, found.late) == (2, 1, 1, 1)
+    assert found.waiting.max == 30 * MINUTE
+
+
+@pytest.mark.parametrize("takes", ["5s", {("import", "fetch", "x"): "5s"}])
+def test_takes_that_names_no_steps_is_refused_with_the_remedy(takes):
+    with pytest.raises(SetupError, match=r"takes.*write \{\('import', 'fetch'\): '5s'\}"):
+        traffic.simulate(engine_of(), traffic.constant(GO, "1/h"), until="2h", takes=takes)

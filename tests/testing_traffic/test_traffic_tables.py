@@ -37,8 +37,8 @@ import    backlog    0.80    1       1
 import    held       0.30    1       0
 import    executing  0.20    1       0
 
-function  limit                               used  keys  busiest  busiest key
-import    concurrency 2 per event.data.user  10.0%     1    10.0%  ann
+function  limit                               used  full  keys  busiest  busiest key
+import    concurrency 2 per event.data.user  10.0%  0.0%     1    10.0%  ann
 import    throttle 5 per 1m                   7.5%
 
 function  dropped by  events  key

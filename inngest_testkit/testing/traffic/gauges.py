@@ -44,13 +44,15 @@ class Series:
 class Gauge:
     """A number that changes at moments, in whole microseconds from the beginning; it has `length` of them.
 
-    With a `width`, the means and maxima of the buckets of that length are kept.
+    With a `width`, the means and maxima of the buckets of that length are kept. With a `most`, `full` is how long the
+    number was that or more.
     """
 
-    __slots__ = ("_areas", "_length", "_maxima", "_since", "_width", "area", "max", "value")
+    __slots__ = ("_areas", "_length", "_maxima", "_most", "_since", "_width", "area", "full", "max", "value")
 
-    def __init__(self, length: int, width: int | None = None) -> None:
-        self.value = self.max = self.area = 0
+    def __init__(self, length: int, width: int | None = None, most: int | None = None) -> None:
+        self.value = self.max = self.area = self.full = 0
+        self._most = most
         self._since, self._length = 0, length
         self._width = length if width is None else width
         count = -(-length // self._width)
@@ -75,6 +77,8 @@ class Gauge:
         if not value:
             return
         self.area += value * (now - since)
+        if self._most is not None and value >= self._most:
+            self.full += now - since
         for bucket in range(since // width, -(-now // width)):
             self._areas[bucket] += value * (min(now, (bucket + 1) * width) - max(since, bucket * width))
             if value > self._maxima[bucket]:

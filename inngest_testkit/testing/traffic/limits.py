@@ -30,8 +30,10 @@ class LimitUse:
 
     `rule` is `concurrency` or `throttle`, `text` the limit as a person writes it. `mean` is the share that was used:
     of concurrency, what was executing, weighted by time, by what may; of a throttle, the runs that started by those
-    that might have. Of a limit with a `key`, `mean` is over the keys that came up, and `busiest` and `busiest_key`
-    tell of the one that used it most; without one they are `mean` and the empty text.
+    that might have. `full` is the share of the time in which all places of a concurrency limit were taken, so that it
+    was what others waited for; None of a throttle. Of a limit with a `key`, `mean` is over the keys that came up, and
+    `busiest`, `busiest_key` and `full` tell of the one that used it most; without one they are `mean` and the empty
+    text.
     """
 
     rule: str
@@ -40,6 +42,7 @@ class LimitUse:
     key: str | None
     keys: int
     mean: float
+    full: float | None
     busiest: float
     busiest_key: str
 
@@ -78,7 +81,7 @@ class Usage:
         if gauge is None:
             if len(self._gauges) >= 2 * KEYS_KEPT:
                 self._forget()
-            gauge = self._gauges[key] = Gauge(self._length)
+            gauge = self._gauges[key] = Gauge(self._length, most=self._rule.limit)
         if self.counts == "start":
             gauge.area += by
         else:
@@ -105,9 +108,13 @@ class Usage:
             key=None if rule.key is None else rule.key.text,
             keys=len(used),
             mean=sum(used.values()) / max(1, len(used)),
+            full=None if self.counts == "start" else self._full(busiest),
             busiest=used.get(busiest, 0.0),
             busiest_key=busiest,
         )
+
+    def _full(self, key: str) -> float:
+        return self._gauges[key].full / self._length if key in self._gauges else 0.0
 
     def _area(self, gauge: Gauge) -> int:
         return gauge.area if self.counts == "start" else gauge.finish()

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Observer"]
 
+#: Names of events that are told apart.
+_NAMES_KEPT = 1000
+
 
 @dataclass(slots=True)
 class _Run:
@@ -58,6 +61,8 @@ class Observer:
         #: Events received, whoever sent them.
         self.events = 0
         self.created = 0
+        #: How many events of each name.
+        self.names: dict[str, int] = {}
         self._awaited = 0
         self._draining = False
         self._at, self._now = begin, 0
@@ -86,6 +91,9 @@ class Observer:
 
     def _received(self, entry: HistoryEntry) -> None:
         self.events += 1
+        name = entry.data["name"]
+        if name in self.names or len(self.names) < _NAMES_KEPT:
+            self.names[name] = self.names.get(name, 0) + 1
 
     def _dropped(self, entry: HistoryEntry) -> None:
         of = self._functions.get(entry.data.get("function_id", ""))
@@ -145,7 +153,6 @@ def _started(run: _Run, entry: HistoryEntry, now: int) -> None:
     if run.has_started:
         return
     run.has_started = True
-    run.of.begun += 1
     _release_all(run, now)
     _go_on(run, now)
     run.of.use("start", run.keys, 1, now)
@@ -189,6 +196,7 @@ def _stepped(run: _Run, edge: str | None, now: int) -> None:
     if not run.has_stepped:
         _go_on(run, now)
         run.has_stepped = True
+        run.of.begun += 1
         run.of.wait(run.waited)
 
 
@@ -232,10 +240,13 @@ def _ended(run: _Run, entry: HistoryEntry, now: int) -> None:
         run.of.execute(run.keys, -len(run.executing), now)
     if run.has_started:
         run.of.use("run", run.keys, -1, now)
-        if not run.has_stepped:
-            _stepped(run, None, now)
-    else:
+    if not run.has_stepped and entry.kind is HistoryKind.RUN_COMPLETED:
+        # There was nothing to do.
+        _stepped(run, None, now)
+    elif not run.has_stepped:
+        # It waited in vain.
         _go_on(run, now)
+        run.of.wait(run.waited)
     run.of.end(entry.kind, now - run.created)
 
 

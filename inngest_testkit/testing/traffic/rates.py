@@ -52,6 +52,8 @@ def read_rate(given: str | float, *, where: str) -> Rate:
     """Read a rate as users write it; raises `SetupError`, beginning with `where`, for what is none."""
     if isinstance(given, str):
         found = _TEXT.fullmatch(given)
+        if found is None and _TEXT.fullmatch(given.strip().removeprefix("-")):
+            raise _refused(where, given, "it is not positive")
         if found is None:
             raise _refused(where, given, "it is not a number, a slash and a span")
         count = Fraction(found[1])

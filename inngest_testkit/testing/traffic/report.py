@@ -36,15 +36,16 @@ class FunctionFigures:
     """The figures of one function, of the runs that were created in the simulation.
 
     Counts: `events` that the function was to handle, those `dropped` by a rule among them; `runs` created, those that
-    have `begun`, and those that are `completed`, `failed`, `cancelled` or still `open`; `late` ones waited longer than
-    the simulation's `late_after`; None when it had none.
+    have `begun` (their first step has), and those that are `completed`, `failed`, `cancelled` or still `open`; `late`
+    ones waited longer than the simulation's `late_after`; None when it had none.
 
     Over the simulated time, without what was drained afterwards: `backlog` (runs that have not begun), `held` (items
     of runs that a rule keeps waiting), `executing` (steps under way), `throughput` (runs completed) and `limits`.
 
     Of all runs, drained ones included: `waiting`, the time in which a run could have gone on and was kept waiting
-    before its first step (a run that has not begun counts with the time so far, so that a jam shows), and `total`, from
-    a run's creation to its end, whichever it was.
+    before its first step (a run that has not begun counts with the time so far, or until it was cancelled, so that a
+    jam shows), and `total`, from a run's creation to its end, whichever it was; open runs have none. The time that
+    events wait in a debounce or a batch, before there is a run, is in neither.
     """
 
     function_id: str
@@ -148,6 +149,8 @@ class Report:
     functions: Functions
     #: Why the events that came started nothing, if they did.
     why_nothing: str
+    #: Of the events for which no function has a trigger or a cancelling event: how many of which name, and the remedy.
+    unmatched: tuple[str, ...] = ()
 
     def table(self) -> str:
         """Return the figures as text: a heading, then tables with a line for each function."""

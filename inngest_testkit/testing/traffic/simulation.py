@@ -30,6 +30,7 @@ __all__ = ["TakesByStep", "simulate"]
 #: What steps take: by function and step, or by function for all its steps.
 TakesByStep: TypeAlias = "Mapping[str | SdkFunction | tuple[str | SdkFunction, str], Takes]"
 
+_TAKES = "write {('import', 'fetch'): '5s'} for a step, or {'import': '5s'} for all of a function's"
 #: Buckets of a series at most, when they are chosen and when they are given.
 _CHOSEN, _MOST = 200, 10_000
 _WIDTHS = ("1ms", "10ms", "100ms", "1s", "5s", "15s", "1m", "5m", "15m", "1h", "3h", "6h", "12h", "1d", "1w", "30d")
@@ -134,7 +135,11 @@ def _span(name: str, given: Duration, *, above: bool = False) -> timedelta:
 
 def _timings(core: Core, takes: TakesByStep) -> dict[tuple[str, str], Timing]:
     timings = {}
+    if not isinstance(takes, Mapping):
+        raise SetupError(f"simulate: takes={takes!r} says nothing of functions; {_TAKES}")
     for place, given in takes.items():
+        if isinstance(place, tuple) and len(place) != 2:
+            raise SetupError(f"simulate: takes: {place!r} is not a function and a step; {_TAKES}")
         function, step = place if isinstance(place, tuple) else (place, "")
         plan = core.plans[core.catalog.id_of(function)]
         function_id = plan.function.id
@@ -193,7 +198,16 @@ class _Simulation:
             late_after=self._late_after,
             functions=observer.figures(),
             why_nothing="" if observer.created or self._first is None else core.why_unmatched(self._first),
+            unmatched=tuple(self._unmatched(observer)),
         )
+
+    def _unmatched(self, observer: Observer) -> Iterator[str]:
+        plans = self._core.plans.values()
+        cancelling = {cancel.event for plan in plans if plan.flow is not None for cancel in plan.flow.cancel}
+        for name, count in observer.names.items():
+            asked = name in cancelling or any(trigger.names(name) for plan in plans for trigger in plan.triggers)
+            if not asked and not name.startswith("inngest/"):
+                yield f"{count:,} events {name!r}: {self._core.why_unmatched(Event(name))}"
 
     @contextmanager
     def _listening(self, observer: Observer) -> Iterator[None]:

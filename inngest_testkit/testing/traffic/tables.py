@@ -45,6 +45,8 @@ def _heading(report: Report) -> str:
         text += f"\nlate: what waited longer than {format_duration(report.late_after)}"
     if report.why_nothing:
         text += f"\nnothing was started: {report.why_nothing}"
+    else:
+        text += "".join(f"\n{line}" for line in report.unmatched)
     return text
 
 
@@ -83,13 +85,14 @@ def _load(each: FunctionFigures) -> Iterator[list[str]]:
             yield [each.function_id, name, f"{series.mean:,.2f}", _count(series.max), _count(series.at_end)]
 
 
-_LIMITS = ("function", "limit", "used", "keys", "busiest", "busiest key")
+_LIMITS = ("function", "limit", "used", "full", "keys", "busiest", "busiest key")
 
 
 def _limits(each: FunctionFigures) -> Iterator[list[str]]:
     for use in each.limits:
         keyed = [_count(use.keys), f"{use.busiest:.1%}", use.busiest_key[:_KEY_SHOWN]] if use.key else ["", "", ""]
-        yield [each.function_id, use.text, f"{use.mean:.1%}", *keyed]
+        full = "" if use.full is None else f"{use.full:.1%}"
+        yield [each.function_id, use.text, f"{use.mean:.1%}", full, *keyed]
 
 
 _DROPPED = ("function", "dropped by", "events", "key")
