@@ -291,6 +291,7 @@ def test_a_batch_begins_anew_after_a_full_one(engine, shop):
 # -- Priority
 
 
+@pytest.mark.filterwarnings("ignore::inngest_testkit.FlowControlWarning")
 @pytest.mark.parametrize(
     ("run", "order"),
     [
