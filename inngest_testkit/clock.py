@@ -98,7 +98,7 @@ def as_utc(moment: datetime | str) -> datetime:
     if not isinstance(moment, datetime):
         raise SetupError(f"expected an aware datetime or ISO 8601 text, found {type(moment).__name__}: {moment!r}")
     if moment.tzinfo is None:
-        raise SetupError(f"{moment.isoformat()} has no time zone: add tzinfo=UTC, or a 'Z' at the end of the text")
+        raise SetupError(f"{moment.isoformat()} has no time zone: write '{moment.isoformat()}Z', or give tzinfo=UTC")
     return moment.astimezone(UTC)
 
 

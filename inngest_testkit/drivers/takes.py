@@ -32,8 +32,8 @@ Takes: TypeAlias = timedelta | str | float | Distribution | Callable[..., Any]
 class Timing:
     """How long each execution takes; `where` begins the messages of its errors, `seed` makes its draws.
 
-    Raises `MockError` for a negative span and a callable that asks for what steps do not have, `DurationError` for
-    what is no span.
+    Raises `MockError` for a negative span and a callable that asks for what steps do not have, `SetupError` for what is
+    no span.
     """
 
     def __init__(self, takes: Takes, *, where: str, seed: str) -> None:
@@ -46,7 +46,10 @@ class Timing:
         if not _is_distribution(takes) and callable(takes):
             self._run, self._wanted = takes, self._checked(takes)
         elif not _is_distribution(takes):
-            self._constant = self._span(takes)
+            try:
+                self._constant = self._span(takes)
+            except DurationError as error:
+                raise SetupError(f"{where}: {error}") from None
 
     def _checked(self, run: Callable[..., Any]) -> tuple[str, ...]:
         try:

@@ -270,12 +270,17 @@ class Core:
         return [run_id for run_id in wanted or self.journal.open_runs if run_id in self.journal.open_runs]
 
     def _why_incomplete(self, left: Sequence[str], limit: Duration) -> str:
-        shown = "\n".join(f"- {self.run(run_id)!r}; waiting: {list(self.run(run_id).waiting)}" for run_id in left[:5])
+        shown = "\n".join(f"- {self._standing(run_id)}" for run_id in left[:5])
         due = self.next_due
         what = "nothing more will happen" if due is None else f"the next thing is due {due}"
         count = "1 run is" if len(left) == 1 else f"{len(left)} runs are"
         remedy = "raise limit=, or send what they wait for"
         return f"{count} not over at {self.clock.now()}, limit {limit}; {what}; {remedy}:\n{shown}"
+
+    def _standing(self, run_id: str) -> str:
+        run = self.run(run_id)
+        held = "".join(f"; {each}" for each in run.held)
+        return f"{run!r}; waiting: {list(run.waiting)}{held}"
 
     async def run_next(self) -> QueueItem | None:
         """Work the next item that is due, moving the clock to it if it lies ahead."""
@@ -346,7 +351,7 @@ class Core:
             await self._queue.discard(run_id=run_id)
         for item in items:
             if item.key:
-                await self._parts.intake.forget(item)
+                await self._parts.intake.forget(item, "the queue was cleared")
         await self._after_work()
         return len(items)
 

@@ -89,9 +89,9 @@ def why_collected(flow: FlowStore, deliveries: Container[str]) -> str:
         if kept.arrival.delivery in deliveries:
             return f"function {kept.function_id!r} debounces it until {format_moment(kept.due)}"
     for _, kept in flow.entries("batch/"):
-        if any(arrival.delivery in deliveries for arrival in kept.arrivals):
-            count = len(kept.arrivals)
-            return f"it is number {count} of a batch of {kept.function_id!r}, until {format_moment(kept.due)}"
+        for number, arrival in enumerate(kept.arrivals, start=1):
+            if arrival.delivery in deliveries:
+                return f"it is number {number} of a batch of {kept.function_id!r}, until {format_moment(kept.due)}"
     return ""
 
 

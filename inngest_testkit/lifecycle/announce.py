@@ -28,7 +28,7 @@ _SECOND = {RunStatus.FAILED: FAILED, RunStatus.CANCELLED: CANCELLED}
 
 def tells_of_end(run: NewRun) -> bool:
     """Whether the end of a run may be told with events; a quick look, without decoding the run's event."""
-    return bool(run.app_id) or _INVOKED in run.event.raw
+    return bool(run.app_id) or any(_INVOKED in event.raw for event in (run.event, *run.batch))
 
 
 def end_events(
@@ -37,30 +37,37 @@ def end_events(
     """Yield the events of a run's end, each with the last part of its delivery's id.
 
     Runs of apps' functions always tell, unless they were started by such an event; runs of DAG functions tell who
-    invoked them. `outcome` holds `result` and `error`, as far as there are any.
+    invoked them. Of a batch, the first event is told of, and each other with which a step invoked the function.
+    `outcome` holds `result` and `error`, as far as there are any.
     """
     if not tells_of_end(run):
         return
-    event: Any = run.event.value
-    events: list[Any] = [event, *(each.value for each in run.batch)]
-    invocation = event["data"].get("_inngest") if event["name"] == INVOKED else None
-    correlation = invocation.get("correlation_id") if isinstance(invocation, dict) else None
-    if event["name"] in (FINISHED, FAILED) or not (run.app_id or correlation):
-        return
-    data: dict[str, Any] = {
+    events: list[Any] = [run.event.value, *(each.value for each in run.batch)]
+    shared: dict[str, Any] = {
         "_inngest": {"status": _STATUS[status]},
-        "event": event,
         "events": [{key: value for key, value in each.items() if key != "user" or value} for each in events],
         "function_id": run.function_id,
         "run_id": run.run_id,
         **outcome,
     }
-    if correlation:
-        data["correlation_id"] = correlation
     ts = epoch_ms(now)
-    yield "finished", Event(FINISHED, data, id=ids.ulid(), ts=ts)
-    if status in _SECOND:
-        yield "ended", Event(_SECOND[status], data, id=run.run_id, ts=ts)
+    for number, event in enumerate(events):
+        correlation = _correlation(event)
+        if event["name"] in (FINISHED, FAILED) or not (correlation or (run.app_id and number == 0)):
+            continue
+        data = {**shared, "event": event}
+        if correlation:
+            data["correlation_id"] = correlation
+        place = f"/{number}" if number else ""
+        yield f"finished{place}", Event(FINISHED, data, id=ids.ulid(), ts=ts)
+        if status in _SECOND:
+            yield f"ended{place}", Event(_SECOND[status], data, id=run.run_id, ts=ts)
+
+
+def _correlation(event: Mapping[str, Any]) -> str | None:
+    """Return what the event of an invocation is answered by."""
+    invocation = event["data"].get("_inngest") if event["name"] == INVOKED else None
+    return invocation.get("correlation_id") if isinstance(invocation, dict) else None
 
 
 def refused_invocation(correlation: str, error: Mapping[str, Any], *, id: str, ts: int) -> Event:  # noqa: A002

@@ -109,8 +109,9 @@ class RunLifecycle:
         first = _first_item(version, run_id)
         if once and await self._state.is_scheduled(run_id, first.token):
             return run_id  # it may be under way, or over
-        if version.plan.flow is not None and not start.is_batch:
-            await self._attach(run, version.plan.flow, now)
+        flow = version.plan.flow
+        if flow is not None and (flow.batch is None or not start.is_batch):
+            await self._attach(run, flow, now)
         at = now if start.at is None else max(now, start.at)
         if run.priority < 0:
             at = max(at, later(now, timedelta(seconds=-run.priority)))
@@ -206,8 +207,11 @@ class RunLifecycle:
             await self.cancel(item.run_id, f"it {what}", rule=item.edge)
 
     async def _has_begun(self, run: NewRun) -> bool:
-        begun = HistoryKind.RUN_STARTED if run.app_id else HistoryKind.STEP_STARTED
-        return any(entry.kind is begun for entry in await self._state.history(run.run_id))
+        """Whether the function was called; of a DAG function, whether a step has begun, or none was held up."""
+        kinds = [entry.kind for entry in await self._state.history(run.run_id)]
+        if HistoryKind.STEP_STARTED in kinds or HistoryKind.RUN_STARTED not in kinds:
+            return HistoryKind.STEP_STARTED in kinds
+        return bool(run.app_id) or HistoryKind.HELD not in kinds[kinds.index(HistoryKind.RUN_STARTED) :]
 
     async def _end(
         self,

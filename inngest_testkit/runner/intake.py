@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Intake"]
 
+_RETIRED = "the function is not registered any more"
 _REFUSED = "invoked function is rate limited"
 
 
@@ -160,7 +161,7 @@ class Intake:
             return debounced.due
         version = await self._live(item.function_id)
         if version is None:
-            await self._flow.save(item.key, None, entry.version)
+            await self.forget(item, _RETIRED)
         else:
             await self._start_debounced(version, item.key, debounced, entry.version, once=once)
         return None
@@ -246,14 +247,21 @@ class Intake:
             return
         version = await self._live(item.function_id)
         if version is None:
-            await self._flow.save(item.key, None, entry.version)
+            await self.forget(item, _RETIRED)
         else:
             arrival = replace(batch.arrivals[0], delivery=item.id, once=once)
             await self._flush(version, item.key, batch, entry.version, arrival)
 
-    async def forget(self, item: QueueItem) -> None:
+    async def forget(self, item: QueueItem, reason: str) -> None:
         """Drop a debounced event, or a batch, with the item that waits for it."""
         entry = await self._flow.load(item.key, self._clock.now())
+        kept: Debounced | Collected | None = entry.value
+        arrivals = () if kept is None else (kept.arrival,) if isinstance(kept, Debounced) else kept.arrivals
+        for arrival in arrivals:
+            key = "" if kept is None else kept.key
+            self._recorder.dropped(
+                item.kind.value, reason, item.function_id, arrival.event, arrival.delivery, key=key, once=True
+            )
         await self._flow.save(item.key, None, entry.version)
         await self._queue.discard(item_id=item.id)
 

@@ -224,7 +224,7 @@ class Runner:
             await self._lifecycle.publish(f"timer/{event.id}/{event.ts}/{event.data['cron']}", event)
         if isinstance(version.plan, AppPlan) and _is_started_by_another(version.plan, item.trigger, due):
             reason = "another schedule of the function is due at the same moment"
-            self._recorder.dropped("idempotency", reason, version.function_id, event, item.id)
+            self._recorder.dropped("idempotency", reason, version.function_id, event, item.id, once=once)
         else:
             arrival = Arrival(event, trigger.text, item.id, due, item.id, fires_at, once=once)
             await self._intake.take(version, arrival, batches=False)

@@ -98,8 +98,8 @@ def test_a_calendar_may_lie_in_the_past():
         ({"end": "-1d"}, "the calendar's end is before its start: the span '-1d' is negative"),
         ({"end": "soon"}, "the calendar's end is neither a span, such as '7d', nor a moment: 'soon' is not a moment"),
         ({"end": None}, "the calendar's end is neither a span, such as '7d', nor a moment: expected an aware datetime"),
-        ({"end": datetime(2024, 2, 1)}, "2024-02-01T00:00:00 has no time zone: add tzinfo=UTC"),  # noqa: DTZ001
-        ({"start": datetime(2024, 2, 1)}, "2024-02-01T00:00:00 has no time zone: add tzinfo=UTC"),  # noqa: DTZ001
+        ({"end": datetime(2024, 2, 1)}, "2024-02-01T00:00:00 has no time zone: write '2024-02-01T00:00:00Z'"),  # noqa: DTZ001
+        ({"start": datetime(2024, 2, 1)}, "2024-02-01T00:00:00 has no time zone: write '2024-02-01T00:00:00Z'"),  # noqa: DTZ001
         ({"start": "2024-02-01"}, "2024-02-01T00:00:00 has no time zone"),
         ({"start": "7d"}, "a calendar starts at a moment, found the span '7d'; write end='7d' to start now"),
         ({"end": "900000000h"}, "a calendar lies between 1970 and 9998"),

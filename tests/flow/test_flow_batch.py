@@ -206,3 +206,34 @@ def test_a_batch_that_fails_does_so_as_one(serving):
         assert [each["data"]["n"] for each in event.data["events"]] == [0, 1, 2]
     assert told == [0]
     assert len(engine.events("inngest/function.failed")) == 1
+
+
+def test_each_step_that_invoked_a_batched_function_gets_its_result():
+    # Two parents invoke it, at 0 and 1: the batch is full then, and both go on.
+    client = inngest.Inngest(app_id="shop", is_production=False)
+
+    @client.create_function(
+        fn_id="child",
+        batch_events=inngest.Batch(max_size=2, timeout=10_000),
+        trigger=inngest.TriggerEvent(event="never"),
+    )
+    async def child(ctx):
+        return len(ctx.events)
+
+    @client.create_function(fn_id="parent", trigger=inngest.TriggerEvent(event="go"))
+    async def parent(ctx):
+        return await ctx.step.invoke("call", function=child)
+
+    with Engine() as engine:
+        engine.serve(client, [child, parent])
+        first = engine.send("go").run
+        engine.advance(1)
+        assert first.status is RunStatus.RUNNING
+        second_run = engine.send("go").run
+        assert [first.output, second_run.output] == [2, 2]
+        finished = [
+            event for event in engine.events("inngest/function.finished") if event.data["function_id"] == "shop-child"
+        ]
+        assert [event.data["event"]["id"] for event in finished] == [
+            event["id"] for event in finished[0].data["events"]
+        ]

@@ -169,3 +169,20 @@ def test_an_sdk_run_whose_first_call_has_not_begun_in_time_is_cancelled(serving)
     assert [run.status.value for run in runs] == ["COMPLETED", "CANCELLED"]
     assert second(runs[1].ended_at) == 5
     assert set(calls) == {runs[0].id}
+
+
+def test_a_dag_run_whose_first_edges_wait_has_begun():
+    # The trigger is walked at 0, and nothing holds the run: it is its own wait of an hour, not a late start.
+    engine = made(Function("f", on_event("go"), steps=[Step("a", after=after(wait="1h"))], timeouts={"start": "1m"}))
+    engine.mock("f", "a", returns=1)
+    run = engine.send("go").run
+    engine.advance("1h")
+    assert run.status is RunStatus.COMPLETED
+
+
+def test_a_list_of_events_is_a_batch_only_for_a_function_with_batches():
+    # Executed with a list, the run of a function without batches can still time out.
+    engine = made(Function("f", on_event("go"), steps=[Step("a")], concurrency=1, timeouts={"start": "5s"}))
+    engine.mock("f", "a", returns=1, takes="10s")
+    engine.send("go")
+    assert engine.execute("f", [{"name": "go"}]).status is RunStatus.CANCELLED

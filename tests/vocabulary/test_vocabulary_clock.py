@@ -33,7 +33,7 @@ def test_a_start_may_be_text(start):
     [
         (
             datetime(2024, 1, 1, tzinfo=UTC).replace(tzinfo=None),
-            r"^2024-01-01T00:00:00 has no time zone: add tzinfo=UTC, or a 'Z' at the end",
+            r"^2024-01-01T00:00:00 has no time zone: write '2024-01-01T00:00:00Z', or give",
         ),
         ("2024-01-01", r"^2024-01-01T00:00:00 has no time zone"),
         ("2024-01-01T09:00", r"^2024-01-01T09:00:00 has no time zone"),

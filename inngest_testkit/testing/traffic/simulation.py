@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias, overload
 
 from inngest_testkit.clock import later
 from inngest_testkit.drivers.takes import Takes, Timing
-from inngest_testkit.durations import to_timedelta
+from inngest_testkit.durations import format_duration, to_timedelta
 from inngest_testkit.engine import AsyncEngine, Engine
 from inngest_testkit.errors import NotFoundError, SetupError
 from inngest_testkit.events import Event
@@ -170,6 +170,8 @@ class _Simulation:
         self._late_after, self._timings, self._progress = late_after, timings, progress
         self._begin = core.clock.now()
         self._until = later(self._begin, span)
+        if self._until - self._begin < span:
+            raise SetupError(f"simulate: until={format_duration(span)} leaves the calendar")
         self._length = (self._until - self._begin) // MICROSECOND
         self._width = _width(span, bucket) // MICROSECOND
         self._arrivals = merged(streams, self._begin, self._until, core.seed)
@@ -197,9 +199,16 @@ class _Simulation:
             sent=observer.events - self._fed,
             late_after=self._late_after,
             functions=observer.figures(),
-            why_nothing="" if observer.created or self._first is None else core.why_unmatched(self._first),
+            why_nothing="" if observer.created or self._first is None else self._why_nothing(self._first),
             unmatched=tuple(self._unmatched(observer)),
         )
+
+    def _why_nothing(self, first: Event) -> str:
+        core = self._core
+        rules = dict.fromkeys([each.rule for each in core.dropped()] + [each.rule for each in core.held()])
+        if rules:
+            return f"what came was dropped or is held by {', '.join(rules)}: engine.dropped and engine.held list it"
+        return core.why_unmatched(first)
 
     def _unmatched(self, observer: Observer) -> Iterator[str]:
         plans = self._core.plans.values()

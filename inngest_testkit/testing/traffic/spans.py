@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -11,7 +12,6 @@ from inngest_testkit.durations import to_timedelta
 from inngest_testkit.errors import SetupError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from random import Random
 
     from inngest_testkit.engine.options import Duration
@@ -122,6 +122,8 @@ def normal(mean: Duration, deviation: Duration) -> Normal:
 
 def sampled(values: Iterable[Duration]) -> Sampled:
     """Draw from measured spans, each as likely. Raises `SetupError` when there are none, or one is negative."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise SetupError(f"traffic.sampled: it takes a list of spans, found {values!r}; write [{values!r}]")
     spans = tuple(_read("sampled", f"value {number}", value) for number, value in enumerate(values))
     if not spans:
         raise SetupError("traffic.sampled: there is no value to draw from")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
@@ -21,7 +21,7 @@ from inngest_testkit.testing.traffic.patterns import Bursts, Constant, Pattern, 
 from inngest_testkit.testing.traffic.rates import MICROSECOND, read_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from inngest_testkit.engine.options import Duration
 
@@ -253,6 +253,8 @@ def at(event: str, times: Iterable[Moment], *, data: Data | None = None, name: s
         raise SetupError(
             f"traffic.at({event!r}): times is a list of moments, found the text {times!r}; write [{times!r}]"
         )
+    if not isinstance(times, Iterable):
+        raise SetupError(f"traffic.at({event!r}): times is a list of moments, found {times!r}; write [{times!r}]")
     return ListedStream(kind="at", event=event, times=tuple(times), data=data, name=name)
 
 
