@@ -56,8 +56,15 @@ def parse_duration(text: str) -> timedelta:
         raise DurationError(text, "it is longer than a calendar can hold") from None
 
 
+_WORDS = re.compile(r"([0-9.]+)\s*(sec|min|hour|hr|day|week)[a-z]*|([0-9.]+)\s+(ns|us|ms|s|m|h|d|w)", re.IGNORECASE)
+
+
 def _reason(body: str, at: int) -> str:
     rest = body[at:]
+    written = _WORDS.fullmatch(body)
+    if written is not None:
+        number, unit = (written[1], written[2][0].lower()) if written[1] else (written[3], written[4])
+        return f"units are short and stand close; write '{number}{unit}'"
     if re.match(r"([0-9]+\.?[0-9]*|\.[0-9]+)$", rest):
         return f"{rest!r} has no unit"
     if re.match(r"[0-9]", rest):
