@@ -64,7 +64,7 @@ def _reason(body: str, at: int) -> str:
     written = _WORDS.fullmatch(body)
     if written is not None:
         number, unit = (written[1], written[2][0].lower()) if written[1] else (written[3], written[4])
-        return f"units are short and stand close; write '{number}{unit}'"
+        return f"write '{number}{unit}'"
     if re.match(r"([0-9]+\.?[0-9]*|\.[0-9]+)$", rest):
         return f"{rest!r} has no unit"
     if re.match(r"[0-9]", rest):
