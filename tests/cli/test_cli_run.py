@@ -255,7 +255,7 @@ def test_a_wait_of_more_than_a_year_is_left_waiting(cli, project):
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("--until=7 days", "Error: --until: '7 days' is not a duration: unknown unit in '7 days'. Write numbers"),
+        ("--until=7 days", "Error: --until: '7 days' is not a duration: write '7d'. Write numbers"),
         ("--until=-3d", "Error: --until: '-3d' is negative, and time can't go backwards\n"),
         ("--until=9999999d", "Error: advance by 9999999d leaves the calendar\n"),
         ("--start=soon", "Error: --start: 'soon' is not a moment: write ISO 8601, such as '2024-01-31T09:00:00Z'\n"),
