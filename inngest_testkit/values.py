@@ -89,7 +89,7 @@ def encode(value: object, *, root: str = "value", deepest: int = DEEPEST, exact:
         except OverflowError:
             raise NotJsonError(root, "it holds a number that is too large for 64 bits") from None
         except RecursionError:
-            pass  # no reader follows it
+            return Json(raw)  # no reader follows it
     return Json(raw)
 
 

@@ -167,12 +167,11 @@ class Mocks:
         The use number n of an id (from 1) is the step `id:n`; a mock of the id stands for all its uses, unless it says
         for which.
         """
-        found = self._answering(function_id, step_id, 0)
-        if found is None and ":" in step_id:
-            base, _, number = step_id.rpartition(":")
-            if number.isdecimal() and not number.startswith("0"):
-                return self._answering(function_id, base, int(number))
-        return found
+        for each, occurrence in _uses(step_id):
+            found = self._answering(function_id, each, occurrence)
+            if found is not None:
+                return found
+        return None
 
     def _answering(self, function_id: str, step_id: str, occurrence: int) -> Mock | None:
         mocks = self._mocks.get((function_id, step_id))
@@ -207,11 +206,13 @@ class Mocks:
         return [mock for _, mocks in sorted(self._mocks.items()) for mock in mocks if not mock.called]
 
 
-def _uses(step_id: str) -> list[tuple[str, int]]:
+def _uses(step_id: str) -> tuple[tuple[str, int], ...]:
     """Return the ids that a step may be a use of, each with the number of the use."""
-    base, _, number = step_id.rpartition(":")
-    is_use = number.isdecimal() and not number.startswith("0")
-    return [(step_id, 0), (base, int(number))] if is_use else [(step_id, 0)]
+    if ":" in step_id:
+        base, _, number = step_id.rpartition(":")
+        if number.isdecimal() and not number.startswith("0"):
+            return ((step_id, 0), (base, int(number)))
+    return ((step_id, 0),)
 
 
 def _is_exception(value: object) -> bool:

@@ -106,23 +106,13 @@ def wire(
     works: dict[str, Any] = {**shared, "drivers": drivers, "lifecycle": lifecycle, "publish": publish}
     operator = Operator(**shared, ids=ids, data=data, steps=steps, publish=publish, limits=options.limits)
     watch = Watch(clock, recorder, warner, options.nondeterminism)
-    attempts = Attempts(
-        clock=clock,
-        queue=queue,
-        recorder=recorder,
-        lifecycle=lifecycle,
-        steps=steps,
-        publish=publish,
-        retries=retries,
-    )
+    ends: dict[str, Any] = {"clock": clock, "recorder": recorder, "lifecycle": lifecycle, "steps": steps}
+    attempts = Attempts(**ends, queue=queue, publish=publish, retries=retries)
     stand_ins = StandIns(clock=clock, ids=ids, drivers=drivers, steps=steps, operator=operator, attempts=attempts)
     app_worker = AppWorker(
-        clock=clock,
+        **ends,
         state=state,
         apps=apps,
-        recorder=recorder,
-        lifecycle=lifecycle,
-        steps=steps,
         operator=operator,
         attempts=attempts,
         stand_ins=stand_ins,

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 __all__ = [
+    "CANCEL_TIMEOUT",
+    "IDEMPOTENCY_PERIOD",
     "Batch",
     "BrokenKey",
     "CancelEvent",

@@ -33,7 +33,7 @@ class _Entry:
         return (self.at, self.priority, self.sequence, self)
 
 
-#: Where an entry stands in the heap; out of date once the entry has another sequence, or none (it is gone or parked).
+#: Where an entry stands in the heap; out of date once the entry has another sequence, or none because it is gone.
 _Order: TypeAlias = tuple[datetime, int, int, _Entry]
 _NOWHERE = -1
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 
 from hypothesis import given
 
 from inngest_testkit import Engine, Function, Step, on_event
 from inngest_testkit.testing.strategies import json_objects, json_values
 from inngest_testkit.values import decode, encode
+from tests.numbers_kept import kept
 
 from .profile import law
 
@@ -17,16 +17,6 @@ from .profile import law
 def same(one, two):
     """Whether two values are the same JSON, type for type, order of keys included; 1.0 is kept as 1."""
     return repr(kept(one)) == repr(kept(two))
-
-
-def kept(value):
-    if isinstance(value, dict):
-        return {key: kept(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [kept(each) for each in value]
-    if isinstance(value, float) and value.is_integer() and abs(value) < 10**21:
-        return int(Decimal(repr(value)))
-    return value
 
 
 @law(examples=150)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import inngest
 import pytest
 
 from inngest_testkit import Engine, RunStatus
 from inngest_testkit.testing import traffic
 
 from .loads import BEGIN
-
-inngest = pytest.importorskip("inngest")
 
 GO = "shop/go"
 MINUTE = timedelta(minutes=1)

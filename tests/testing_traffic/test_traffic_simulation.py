@@ -297,8 +297,8 @@ def test_arguments_that_make_no_sense_are_refused(told, words):
 
 
 def test_what_is_no_engine_or_does_not_work_is_refused():
-    with pytest.raises(SetupError, match="takes an Engine or an AsyncEngine first, found Stream"):
-        traffic.simulate(traffic.Stream(kind="x", event="e"), until="1h")
+    with pytest.raises(SetupError, match="takes an Engine or an AsyncEngine first, found ListedStream"):
+        traffic.simulate(traffic.at("e", []), until="1h")
     with pytest.raises(SetupError, match="use one with auto=True"):
         traffic.simulate(Engine(auto=False), until="1h")
     assert isinstance(AsyncEngine(), AsyncEngine)

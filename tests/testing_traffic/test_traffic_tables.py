@@ -110,7 +110,6 @@ def test_no_bar_is_shown_without_a_terminal(capfd):
 
 
 def test_a_bar_is_shown_when_asked_for(capfd, monkeypatch):
-    pytest.importorskip("rich")
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setattr(progress, "_EVERY", timedelta())
     monkeypatch.setattr(progress, "_ENTRIES", 1)

@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from inngest_testkit.errors import NotJsonError
 from inngest_testkit.events import Event
 from inngest_testkit.values import DEEPEST, NULL, Json, decode, encode
+from tests.numbers_kept import kept
 
 EXAMPLES = settings(deadline=None, max_examples=150, derandomize=True, database=None)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
@@ -35,17 +36,6 @@ VALUES = st.recursive(
 def same(one, two):
     """Whether two values are equal, and of equal types throughout (1 is not 1.0, and 0.0 is not -0.0)."""
     return repr(one) == repr(two)
-
-
-def kept(value):
-    """What the servers make of a value: numbers without a fraction are whole, up to 10**21."""
-    if isinstance(value, dict):
-        return {key: kept(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [kept(each) for each in value]
-    if isinstance(value, float) and value.is_integer() and abs(value) < 10**21:
-        return int(Decimal(repr(value)))
-    return value
 
 
 @EXAMPLES

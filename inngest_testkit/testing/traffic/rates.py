@@ -1,4 +1,4 @@
-"""How often something happens: so many in a span."""
+"""How often something happens, so many in a span, and how long something lasts, as users write it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from inngest_testkit.errors import DurationError, SetupError
 if TYPE_CHECKING:
     from inngest_testkit.engine.options import Duration
 
-__all__ = ["MICROSECOND", "Rate", "read_rate"]
+__all__ = ["MICROSECOND", "Rate", "read_rate", "read_span"]
 
 MICROSECOND = timedelta(microseconds=1)
 _TEXT = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*/\s*(\S+)\s*")
@@ -68,6 +68,17 @@ def read_rate(given: str | float, *, where: str) -> Rate:
     if count <= 0 or span <= timedelta():
         raise _refused(where, given, "it is not positive")
     return Rate(count, span)
+
+
+def read_span(given: Duration, *, where: str, above: bool = False) -> timedelta:
+    """Read a span of at least 0s, or `above` it; raises `SetupError`, beginning with `where`, for what is none."""
+    try:
+        span = to_timedelta(given)
+    except DurationError as error:
+        raise SetupError(f"{where}: {error}") from None
+    if span < timedelta() or (above and not span):
+        raise SetupError(f"{where} is a span {'longer than' if above else 'of at least'} 0s, found {given!r}")
+    return span
 
 
 def _refused(where: str, given: object, reason: str) -> SetupError:

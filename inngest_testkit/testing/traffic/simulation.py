@@ -16,7 +16,7 @@ from inngest_testkit.events import Event
 from inngest_testkit.functions.plan import FunctionPlan
 from inngest_testkit.testing.traffic.observing import Observer
 from inngest_testkit.testing.traffic.progress import bar_for
-from inngest_testkit.testing.traffic.rates import MICROSECOND
+from inngest_testkit.testing.traffic.rates import MICROSECOND, read_span
 from inngest_testkit.testing.traffic.report import Report
 from inngest_testkit.testing.traffic.streams import Stream, merged
 
@@ -105,11 +105,11 @@ def simulate(
     simulation = _Simulation(
         core,
         streams,
-        span=_span("until", until, above=True),
+        span=read_span(until, where="simulate: until", above=True),
         drain=drain,
-        limit=_span("limit", limit),
-        late_after=None if late_after is None else _span("late_after", late_after),
-        bucket=None if bucket is None else _span("bucket", bucket, above=True),
+        limit=read_span(limit, where="simulate: limit"),
+        late_after=None if late_after is None else read_span(late_after, where="simulate: late_after"),
+        bucket=None if bucket is None else read_span(bucket, where="simulate: bucket", above=True),
         timings=_timings(core, takes or {}),
         progress=progress,
     )
@@ -121,16 +121,6 @@ def simulate(
 async def _on(engine: AsyncEngine, simulation: _Simulation) -> Report:
     # A call of its own, so that warnings point at whoever awaits it.
     return await engine._call(simulation.run())  # noqa: SLF001
-
-
-def _span(name: str, given: Duration, *, above: bool = False) -> timedelta:
-    try:
-        span = to_timedelta(given)
-    except SetupError as error:
-        raise SetupError(f"simulate: {name}: {error}") from None
-    if span < timedelta() or (above and not span):
-        raise SetupError(f"simulate: {name} is a span {'longer than' if above else 'of at least'} 0s, found {given!r}")
-    return span
 
 
 def _timings(core: Core, takes: TakesByStep) -> dict[tuple[str, str], Timing]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from inngest_testkit.durations import to_timedelta
 from inngest_testkit.errors import SetupError
+from inngest_testkit.testing.traffic.rates import read_span
 
 if TYPE_CHECKING:
     from random import Random
@@ -93,12 +93,12 @@ class Sampled:
 
 def exponential(mean: Duration) -> Exponential:
     """Draw spans from an exponential distribution. Raises `SetupError` unless `mean` is longer than 0s."""
-    return Exponential(_read("exponential", "mean", mean, above=True))
+    return Exponential(read_span(mean, where="traffic.exponential: mean", above=True))
 
 
 def uniform(low: Duration, high: Duration) -> Uniform:
     """Draw spans between two bounds. Raises `SetupError` when they are negative or the wrong way round."""
-    least, most = _read("uniform", "low", low), _read("uniform", "high", high)
+    least, most = read_span(low, where="traffic.uniform: low"), read_span(high, where="traffic.uniform: high")
     if least > most:
         raise SetupError(f"traffic.uniform: low is {low!r}, longer than high, {high!r}; swap them")
     return Uniform(least, most)
@@ -112,34 +112,24 @@ def lognormal(*, median: Duration, sigma: float) -> LogNormal:
     """
     if isinstance(sigma, bool) or not isinstance(sigma, (int, float)) or not (math.isfinite(sigma) and sigma >= 0):
         raise SetupError(f"traffic.lognormal: sigma is a number from 0, such as 0.5, found {sigma!r}")
-    return LogNormal(_read("lognormal", "median", median, above=True), sigma)
+    return LogNormal(read_span(median, where="traffic.lognormal: median", above=True), sigma)
 
 
 def normal(mean: Duration, deviation: Duration) -> Normal:
     """Draw spans from a normal distribution, cut at 0s. Raises `SetupError` when one is negative."""
-    return Normal(_read("normal", "mean", mean), _read("normal", "deviation", deviation))
+    return Normal(
+        read_span(mean, where="traffic.normal: mean"), read_span(deviation, where="traffic.normal: deviation")
+    )
 
 
 def sampled(values: Iterable[Duration]) -> Sampled:
     """Draw from measured spans, each as likely. Raises `SetupError` when there are none, or one is negative."""
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise SetupError(f"traffic.sampled: it takes a list of spans, found {values!r}; write [{values!r}]")
-    spans = tuple(_read("sampled", f"value {number}", value) for number, value in enumerate(values))
+    spans = tuple(read_span(value, where=f"traffic.sampled: value {number}") for number, value in enumerate(values))
     if not spans:
         raise SetupError("traffic.sampled: there is no value to draw from")
     return Sampled(spans)
-
-
-def _read(kind: str, label: str, given: Duration, *, above: bool = False) -> timedelta:
-    try:
-        span = to_timedelta(given)
-    except SetupError as error:
-        raise SetupError(f"traffic.{kind}: {label}: {error}") from None
-    if span < timedelta() or (above and not span):
-        raise SetupError(
-            f"traffic.{kind}: {label} is a span {'longer than' if above else 'of at least'} 0s, found {given!r}"
-        )
-    return span
 
 
 def _span(seconds: float) -> timedelta:

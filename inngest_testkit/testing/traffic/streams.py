@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import inspect
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -37,7 +38,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
+class Stream(ABC):
     """Events over virtual time. Make one with `constant`, `poisson`, `bursts`, `at` or `streams`.
 
     It is a description: the events are made while a simulation runs, one at a time, and the same engine seed gives
@@ -96,8 +97,9 @@ class Stream:
         for number, moment in enumerate(self._moments(begin, end, times)):
             yield moment, self._made(number, chance)
 
+    @abstractmethod
     def _moments(self, begin: datetime, end: datetime, random: Random) -> Iterator[datetime]:
-        raise NotImplementedError
+        """Yield the moments of the events, in order."""
 
     def _made(self, number: int, random: Random) -> Event:
         data = self.data
