@@ -11,7 +11,7 @@ import anyio
 
 from inngest_testkit.engine.options import Duration
 from inngest_testkit.engine.surface import QueueView, Surface
-from inngest_testkit.errors import UsageError
+from inngest_testkit.errors import SetupError, UsageError
 
 if TYPE_CHECKING:
     import os
@@ -71,6 +71,8 @@ class AsyncEngine(Surface):
         return await self._call(self._core.take(events))
 
     async def _call(self, work: Coroutine[Any, Any, T]) -> T:
+        if self._core.live is not None:
+            return await work  # calls do not exclude each other: items are worked between them
         around = _around.get()
         if any(work_around.of is self for work_around in around):
             work.close()
@@ -160,6 +162,16 @@ class AsyncEngine(Surface):
     async def cancel(self, run: Run | str) -> bool:
         """See `Engine.cancel`."""
         return await self._call(self._core.cancel(run))
+
+    async def work(self) -> None:
+        """Work in real time what is sent and what becomes due, until cancelled; needs `clock=WallClock()`.
+
+        Run it in a task beside the rest. Many items are worked at once. Raises `SetupError` on a fake clock, where
+        each call works what it makes due.
+        """
+        if self._core.live is None:
+            raise SetupError(f"work() needs AsyncEngine(clock=WallClock()), found {self.clock!r}")
+        await self._core.live.run()
 
     @property
     def queue(self) -> AsyncQueueView:

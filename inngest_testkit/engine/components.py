@@ -34,6 +34,7 @@ from inngest_testkit.state.memory import MemoryStateStore
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from inngest_testkit.clock import Clock
     from inngest_testkit.data_store.base import DataStore
     from inngest_testkit.drivers.base import Bridge
     from inngest_testkit.engine.options import Options
@@ -50,7 +51,7 @@ __all__ = ["Components", "wire"]
 class Components:
     """What an engine is made of."""
 
-    clock: FakeClock
+    clock: Clock
     ids: Ids
     journal: Journal
     warner: Warner
@@ -65,6 +66,7 @@ class Components:
     intake: Intake
     runner: Runner
     app_worker: AppWorker
+    executor: Executor
     lockstep: Lockstep
 
     @property
@@ -77,8 +79,10 @@ def wire(
     bridge: Bridge[Any], options: Options, owner: object, publish: Callable[[str, Event], Awaitable[None]]
 ) -> Components:
     """Make the components of an engine, the `owner`; `publish` takes the events that its runs send."""
-    clock = FakeClock(options.start)
+    clock = options.clock or FakeClock(options.start)
     ids = Ids(options.seed, clock)
+    # On a fake clock one item is worked at a time.
+    alone = isinstance(clock, FakeClock)
     journal, warner = Journal(bounded=options.keep != "all"), Warner()
     stores: dict[str, Any] = {
         "data": options.data or MemoryDataStore(),
@@ -118,6 +122,7 @@ def wire(
         stand_ins=stand_ins,
         watch=watch,
         limits=options.limits,
+        alone=alone,
     )
     executor = Executor(
         **shared,
@@ -127,7 +132,7 @@ def wire(
         runner=runner,
         intake=intake,
         admission=admission,
-        dag=DagWorker(**works, data=data, retries=retries, owner=owner),
+        dag=DagWorker(**works, data=data, retries=retries, owner=owner, alone=alone),
         apps=app_worker,
     )
     lockstep = Lockstep(
@@ -157,5 +162,6 @@ def wire(
         intake=intake,
         runner=runner,
         app_worker=app_worker,
+        executor=executor,
         lockstep=lockstep,
     )

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from inngest_testkit.clock import epoch_ms, later
+from inngest_testkit.clock import FakeClock, epoch_ms, later
 from inngest_testkit.drivers.mock import Mock, check_returned
 from inngest_testkit.durations import format_duration, to_timedelta
 from inngest_testkit.engine.catalog import Catalog
 from inngest_testkit.engine.components import wire
 from inngest_testkit.engine.flow import dropped, held, what_became, why_collected, why_dropped
 from inngest_testkit.engine.freeze import Frozen
+from inngest_testkit.engine.live import Live
 from inngest_testkit.engine.options import Duration, Options
 from inngest_testkit.engine.results import Sent
 from inngest_testkit.engine.serving import Serving
@@ -40,9 +41,12 @@ if TYPE_CHECKING:
     import inngest
 
     from inngest_testkit.drivers.base import Bridge
+    from inngest_testkit.engine.serving import Synced
     from inngest_testkit.functions.app import AppFunction
     from inngest_testkit.functions.model import Function
+    from inngest_testkit.ids import Ids
     from inngest_testkit.runs.model import StepRecord, Wait
+    from inngest_testkit.sdk.protocol import Transport
 
 __all__ = ["Core"]
 
@@ -66,12 +70,20 @@ class Core:
         self._data, self._stream, self._queue, self._state = parts.data, parts.stream, parts.queue, parts.state
         self._lockstep = parts.lockstep
         self._lifecycle.on_end = self._ended
-        self.frozen = Frozen(self.clock) if options.freeze else None
+        self.frozen = Frozen(self.fake_clock) if options.freeze else None
+        #: What works in real time; None on a fake clock, where each call works what it makes due.
+        self.live: Live | None = None
+        if not isinstance(self.clock, FakeClock):
+            self.live = Live(
+                clock=self.clock,
+                queue=self._queue,
+                lockstep=self._lockstep,
+                executor=parts.executor,
+                after=self._after_work,
+            )
         self.catalog = Catalog(parts)
         self.plans = self.catalog.plans
         self.serving = Serving(bridge, parts, self, options.limits, self.catalog.add_app)
-        #: Events that clients sent while the engine could not take them; taken at its next call.
-        self._inbox: list[Event] = []
         #: What stores that may suspend cannot be asked between calls.
         self._next_due: datetime | None = None
         self._remembers_due = options.gate is not None or not parts.never_suspend
@@ -106,46 +118,59 @@ class Core:
         await self._after_work()
         return served
 
+    async def sync(self, registered: Mapping[str, Any], transport: Transport, signing_key: str | None) -> Synced:
+        """Add the functions of an app that registers itself, to be called through `transport`."""
+        synced = await self.serving.sync(registered, transport, signing_key)
+        await self._after_work()
+        return synced
+
     # -- events and time
 
     async def send(self, event: object, data: object, user: object, id: object, ts: object) -> Sent:  # noqa: A002
         """Take events, then work everything that is due."""
         received = self._received(event, data, user, id, ts)
-        started: dict[str, list[str]] = {}
-        self.journal.watched = started
-        for one in received:
-            delivery = f"send/{self.ids.ulid()}"
-            started[delivery] = []
+        deliveries = [f"send/{self.ids.ulid()}" for _ in received]
+        for delivery, one in zip(deliveries, received, strict=True):
             await self._publish(delivery, one)
         await self._lockstep.deliver()
-        self.journal.watched = {}
-        runs = tuple(self.run(run_id) for run_ids in started.values() for run_id in run_ids)
-        if self.auto:
-            await self._settle(self.clock.now())
-        else:
-            await self._after_work()
-        return Sent(tuple(e.id or "" for e in received), runs, lambda: self._why_nothing(received, started))
+        started = self.journal.started
+        runs = tuple(self.run(run_id) for delivery in deliveries for run_id in started.get(delivery, ()))
+        await self.settle_now()
+        return Sent(tuple(e.id or "" for e in received), runs, lambda: self._why_nothing(received, deliveries))
 
     async def take(self, events: Sequence[Event]) -> list[str]:
         """Take events from a client, then work everything that is due; returns generated ids."""
         ids = self.keep(events)
         await self.take_kept()
-        if self.auto:
+        await self.settle_now()
+        return ids
+
+    async def settle_now(self) -> None:
+        """Work everything that is due, unless the engine works it by itself, or when told."""
+        if self.live is not None:
+            self.live.wake()
+        elif self.auto:
             await self._settle(self.clock.now())
         else:
             await self._after_work()
-        return ids
 
-    def keep(self, events: Sequence[Event]) -> list[str]:
-        """Take events from a client that cannot be worked now; returns generated ids."""
-        now, ids = epoch_ms(self.clock.now()), [self.ids.ulid() for _ in events]
-        self._inbox += [event.received(id=made, ts=now) for event, made in zip(events, ids, strict=True)]
-        return ids
+    def keep(self, events: Sequence[Event], ids: Ids | None = None) -> list[str]:
+        """Take events from a client that cannot be worked now; returns generated ids.
+
+        They take effect when the item is finished that is worked now, or at the engine's next call. Another thread
+        than the engine's brings `ids` of its own.
+        """
+        now, make = epoch_ms(self.clock.now()), (ids or self.ids).ulid
+        made = [make() for _ in events]
+        self._lockstep.inbox += [
+            (f"send/{one}", event.received(id=one, ts=now)) for one, event in zip(made, events, strict=True)
+        ]
+        return made
 
     @property
     def has_kept(self) -> bool:
         """Whether events from clients wait for the engine."""
-        return bool(self._inbox)
+        return bool(self._lockstep.inbox)
 
     async def after_kept(self, work: Coroutine[Any, Any, T]) -> T:
         """Work what `keep` took, then what is asked for."""
@@ -158,9 +183,6 @@ class Core:
 
     async def take_kept(self) -> None:
         """Hand over what `keep` took."""
-        kept, self._inbox = self._inbox, []
-        for event in kept:
-            await self._publish(f"send/{self.ids.ulid()}", event)
         await self._lockstep.deliver()
 
     def _received(self, event: object, data: object, user: object, id: object, ts: object) -> list[Event]:  # noqa: A002
@@ -181,8 +203,7 @@ class Core:
     async def _publish(self, delivery: str, event: Event) -> None:
         if event.id is None or event.ts is None:
             event = event.received(id=delivery, ts=epoch_ms(self.clock.now()))
-        if await self._stream.publish(delivery, event, self.clock.now()):
-            self._lockstep.note(delivery, event)
+        await self._lockstep.publish(delivery, event)
 
     def _why_nothing(self, events: Sequence[Event], deliveries: Container[str]) -> str:
         """Say why a send started nothing."""
@@ -233,7 +254,7 @@ class Core:
 
     async def advance(self, span: Duration) -> None:
         """Move the clock, working each thing when it is due."""
-        delta = to_timedelta(span)
+        clock, delta = self.fake_clock, to_timedelta(span)
         if delta < timedelta():
             raise SetupError(f"time can't go backwards: advance by {format_duration(delta)} is negative")
         try:
@@ -242,7 +263,14 @@ class Core:
             raise SetupError(f"advance by {format_duration(delta)} leaves the calendar") from None
         if self.auto:
             await self._settle(until)
-        self.clock.move_to(until)
+        clock.move_to(until)
+
+    @property
+    def fake_clock(self) -> FakeClock:
+        """The clock, if it is one that is moved; raises `SetupError` for another."""
+        if not isinstance(self.clock, FakeClock):
+            raise SetupError(f"this moves or freezes a fake clock, and the engine's is {self.clock!r}")
+        return self.clock
 
     async def run_until_complete(self, runs: Sequence[Run | Sent], limit: Duration) -> None:
         """Jump from due time to due time until the runs are over."""
@@ -258,13 +286,20 @@ class Core:
             return not any(run_id in open_runs for run_id in wanted) if wanted else not open_runs
 
         if not done():
-            await self._settle(until, done)
-            if self.auto and done():
+            await self._until(until, done)
+            if self.live is None and self.auto and done():
                 # What their ends cause at the same moment, such as `on_failure`, is part of it.
                 await self._settle(self.clock.now())
         left = self._open(wanted)
         if left:
             raise RunIncompleteError(self._why_incomplete(left, limit), left)
+
+    async def _until(self, until: datetime, done: Callable[[], bool]) -> None:
+        if self.live is None:
+            await self._settle(until, done)
+        else:
+            self.live.wake()
+            await self.live.wait_until(done, until)
 
     def _open(self, wanted: Mapping[str, None]) -> list[str]:
         return [run_id for run_id in wanted or self.journal.open_runs if run_id in self.journal.open_runs]
@@ -284,11 +319,12 @@ class Core:
 
     async def run_next(self) -> QueueItem | None:
         """Work the next item that is due, moving the clock to it if it lies ahead."""
+        clock = self.fake_clock
         item = await self._lockstep.work_one()
         if item is None:
             due = await self._lockstep.next_due()
             if due is not None:
-                self.clock.move_to(due)
+                clock.move_to(due)
                 item = await self._lockstep.work_one()
         await self._lockstep.deliver()
         await self._after_work()
@@ -305,7 +341,7 @@ class Core:
             return key in view.steps or view.is_over
 
         if not done():
-            await self._settle(until, done)
+            await self._until(until, done)
         if key not in view.steps:
             number = f" (use {occurrence})" if occurrence else ""
             what = f"the run is over, {view.status.value}" if view.is_over else f"the limit of {limit} is reached"
@@ -336,10 +372,7 @@ class Core:
         run_id = run.id if isinstance(run, Run) else run
         self._known(run_id)
         cancelled = await self._lifecycle.cancel(run_id, "cancelled by the engine's user")
-        if self.auto:
-            await self._settle(self.clock.now())
-        else:
-            await self._after_work()
+        await self.settle_now()
         return cancelled
 
     async def clear_queue(self) -> int:
@@ -360,15 +393,16 @@ class Core:
 
         The moments ascend and are not past. What comes at one moment comes together, as what one `send` carries.
         """
+        clock = self.fake_clock
         for at, event in arrivals:
-            if at > self.clock.now():
+            if at > clock.now():
                 await self.work_until(at)
-                self.clock.move_to(at)
+                clock.move_to(at)
             received = event.received(id=self.ids.ulid(), ts=epoch_ms(at))
             await self._publish(f"send/{self.ids.ulid()}", received)
             await self._lockstep.deliver()
         await self.work_until(until)
-        self.clock.move_to(max(until, self.clock.now()))
+        clock.move_to(max(until, clock.now()))
 
     async def work_until(self, until: datetime, done: Callable[[], bool] = lambda: False) -> None:
         """Work what is due, moment by moment, however long it takes; stop early when `done` says so.
@@ -450,7 +484,8 @@ class Core:
 
     def events(self, name: str | None) -> list[Event]:
         """Return the events received, in order."""
-        return [event for event in self.journal.events if name is None or event.name == name]
+        events = (received.event for received in list(self.journal.received.values()))
+        return [event for event in events if name is None or event.name == name]
 
     def dropped(self) -> list[Dropped]:
         """Return what rules dropped: events, and runs, by time."""

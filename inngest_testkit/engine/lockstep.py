@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
+from inngest_testkit.clock import FakeClock
 from inngest_testkit.engine.seams import Chooser, FirstInSequence
 from inngest_testkit.errors import RunawayError
+from inngest_testkit.runs.journal import Received
 from inngest_testkit.runs.model import HistoryKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from inngest_testkit.clock import FakeClock
+    from inngest_testkit.clock import Clock
     from inngest_testkit.event_stream.base import EventStream, Message
     from inngest_testkit.events import Event
     from inngest_testkit.executor.executor import Executor
@@ -30,7 +33,7 @@ class Lockstep:
     def __init__(
         self,
         *,
-        clock: FakeClock,
+        clock: Clock,
         stream: EventStream,
         queue: Queue,
         runner: Runner,
@@ -49,21 +52,34 @@ class Lockstep:
         #: Whether a message may be out that nobody works on: always so until the stream has told that none is.
         self._may_be_lost = True
         self.max_steps = max_steps
+        #: Events of clients, each with its delivery, that are not in the stream yet. Whoever has one may add it, from
+        #: any thread and in the middle of an item's work; it takes effect when the item is finished.
+        self.inbox: deque[tuple[str, Event]] = deque()
 
     def note(self, delivery: str, event: Event) -> None:
         """Write an event down as received, once for each delivery."""
         if delivery not in self._noted:
             self._noted[delivery] = None
-            self._journal.events.append(event)
+            self._journal.receive(Received(delivery, event, self._clock.now()))
             self._recorder.engine(HistoryKind.EVENT_RECEIVED, {"name": event.name, "event_id": event.id})
 
     async def deliver(self) -> None:
         """Hand every event in the stream to the runner, before any work that they cause."""
         may_be_lost, self._may_be_lost = self._may_be_lost, True
+        await self._empty_inbox()
         while messages := await self._stream.receive(self._clock.now(), 1):
             await self._handle(messages[0])
         # Whoever is stopped before this leaves the mark.
         self._may_be_lost = may_be_lost and await self._stream.next_due() is not None
+
+    async def publish(self, delivery: str, event: Event) -> None:
+        """Put an event into the stream; nothing happens for a delivery that was published before."""
+        if await self._stream.publish(delivery, event, self._clock.now()):
+            self.note(delivery, event)
+
+    async def _empty_inbox(self) -> None:
+        while self.inbox:
+            await self.publish(*self.inbox.popleft())
 
     async def _handle(self, message: Message) -> None:
         self.note(message.id, message.event)
@@ -75,7 +91,7 @@ class Lockstep:
         """Work the next thing that is due now, events first; return the item, None when nothing is due."""
         if self._chooser is not None:
             return await self._work_chosen(self._chooser)
-        if not getattr(self._stream, "is_quiet", False):
+        if self.inbox or not getattr(self._stream, "is_quiet", False):
             await self.deliver()
             if self._may_be_lost:
                 return None  # a lost event comes first: what it caused must not be seen by it
@@ -88,6 +104,7 @@ class Lockstep:
         """Let the chooser decide between the next event in the stream and the items that are due."""
         self._may_be_lost = True
         while True:
+            await self._empty_inbox()
             now = self._clock.now()
             messages = list(await self._stream.receive(now, 1))
             if not messages and await self._stream.next_due() is not None:
@@ -122,7 +139,7 @@ class Lockstep:
                 due = await self.next_due()
                 if due is None or due > until:
                     return
-                if due > self._clock.now():
+                if due > self._clock.now() and isinstance(self._clock, FakeClock):
                     self._clock.move_to(due)
                     continue
             # A store that says that something is due and hands nothing out counts too, or this would not end.

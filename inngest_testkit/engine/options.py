@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
+from inngest_testkit.clock import Clock, FakeClock
 from inngest_testkit.data_store.base import DataStore
 from inngest_testkit.drivers.base import Driver
 from inngest_testkit.durations import to_timedelta
@@ -35,6 +36,7 @@ class Options:
 
     seed: int | str
     start: datetime | str | None
+    clock: Clock | None
     auto: bool
     max_steps: int
     freeze: bool
@@ -66,6 +68,10 @@ class Options:
             raise SetupError(f"nondeterminism must be 'warn', 'error' or 'ignore', found {self.nondeterminism!r}")
         if self.retry_interval is not None and to_timedelta(self.retry_interval) < timedelta():
             raise SetupError(f"retry_interval cannot be negative, found {self.retry_interval!r}")
+        if self.clock is not None and self.start is not None:
+            raise SetupError("start= is where the engine's own clock starts; with clock= the clock says")
+        if self.freeze and not isinstance(self.clock, FakeClock | None):
+            raise SetupError(f"freeze=True lets the standard library tell a fake clock's time, found {self.clock!r}")
         for name in ("auto", "freeze", "jitter"):
             if not isinstance(getattr(self, name), bool):
                 raise SetupError(f"{name} must be True or False, found {getattr(self, name)!r}")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from inngest_testkit.sdk.limits import Limits
     from inngest_testkit.sdk.protocol import Transport
 
-__all__ = ["Served", "Serving"]
+__all__ = ["Served", "Serving", "Synced"]
 
 _SYNC_HEADERS = {"user-agent": "Inngest", "content-type": "application/json"}
 
@@ -35,6 +35,15 @@ class Served:
 
     app: App
     functions: tuple[AppFunction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What came of an app's registration; `is_modified` is false for one like the app's last."""
+
+    app: App
+    functions: tuple[AppFunction, ...]
+    is_modified: bool
 
 
 class Serving:
@@ -54,6 +63,8 @@ class Serving:
         self._bridge, self._parts, self._owner, self._add = bridge, parts, owner, add
         self._api = ServerApi(owner, limits, parts.ids.ulid, lambda: epoch_ms(parts.clock.now()))
         self._links: dict[int, ClientLink] = {}
+        #: The apps that registered themselves over HTTP, by id.
+        self.synced: dict[str, tuple[Synced, Mapping[str, Any]]] = {}
         self.take: Callable[[Sequence[Event]], Sequence[str]]
         self.take_async: Callable[[Sequence[Event]], Awaitable[Sequence[str]]]
 
@@ -147,6 +158,20 @@ class Serving:
         functions = read_functions(app_id, registered.get("functions") or [])
         await self._add(Served(App(app_id, transport, signing_key), functions))
         return functions
+
+    async def sync(self, registered: Mapping[str, Any], transport: Transport, signing_key: str | None) -> Synced:
+        """Take the registration of an app elsewhere; its functions are called through `transport` from then on.
+
+        Raises `InvalidFunctionsError` with every problem of every function; nothing changes then.
+        """
+        app_id = str(registered.get("appname") or "")
+        last = self.synced.get(app_id)
+        functions = read_functions(app_id, registered.get("functions") or [])
+        app = App(app_id, transport, signing_key)
+        await self._add(Served(app, functions))
+        synced = Synced(app, functions, is_modified=last is None or last[1] != registered)
+        self.synced[app_id] = synced, registered
+        return synced
 
     async def close(self) -> None:
         """Give the clients their own connections back, and close the apps' transports."""

@@ -15,7 +15,7 @@ from inngest_testkit.engine.options import Duration, Keep, Nondeterminism, Optio
 from inngest_testkit.sdk.limits import Limits
 
 if TYPE_CHECKING:
-    from inngest_testkit.clock import FakeClock
+    from inngest_testkit.clock import Clock
     from inngest_testkit.cron import CronCalendar
     from inngest_testkit.data_store.base import DataStore
     from inngest_testkit.drivers.base import Driver
@@ -40,6 +40,7 @@ class Surface:
         *,
         seed: int | str = 0,
         start: datetime | str | None = None,
+        clock: Clock | None = None,
         auto: bool = True,
         max_steps: int = 100_000,
         freeze: bool = False,
@@ -60,6 +61,7 @@ class Surface:
         options = Options(
             seed=seed,
             start=start,
+            clock=clock,
             auto=auto,
             max_steps=max_steps,
             freeze=freeze,
@@ -97,8 +99,8 @@ class Surface:
         return self._core.clock.now()
 
     @property
-    def clock(self) -> FakeClock:
-        """The engine's clock. Move it with `advance`, so that what becomes due is worked."""
+    def clock(self) -> Clock:
+        """The engine's clock. Move a fake one with `advance`, so that what becomes due is worked."""
         return self._core.clock
 
     @property

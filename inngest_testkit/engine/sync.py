@@ -11,7 +11,7 @@ from inngest_testkit.engine.aio import IN_STEP
 from inngest_testkit.engine.bridge import LoopRunner, hand_out
 from inngest_testkit.engine.options import Duration
 from inngest_testkit.engine.surface import QueueView, Surface
-from inngest_testkit.errors import UsageError
+from inngest_testkit.errors import SetupError, UsageError
 
 if TYPE_CHECKING:
     import os
@@ -65,11 +65,16 @@ class Engine(Surface):
         self._runner = LoopRunner()
         self._thread = threading.get_ident()
         self._busy = False
+        #: For an engine that several threads call, one after the other.
+        self._shared: threading.Lock | None = None
+        if self._core.live is not None:
+            raise SetupError("an engine in real time works on an event loop: use AsyncEngine(clock=WallClock())")
         self._core.serving.take, self._core.serving.take_async = self._take, self._take_async
 
     def _take(self, events: Sequence[Event]) -> Sequence[str]:
         """Take events that a client sent, at once when the engine can be called here."""
-        return self._core.keep(events) if self._misuse() else self._call(self._core.take(events))
+        # An app of which the engine waits for an answer must not wait for the engine.
+        return self._core.keep(events) if self._busy or self._misuse() else self._call(self._core.take(events))
 
     async def _take_async(self, events: Sequence[Event]) -> Sequence[str]:
         # This engine cannot work while another event loop runs.
@@ -86,19 +91,25 @@ class Engine(Surface):
             raise UsageError(problem)
         if self._core.has_kept:
             work = self._core.after_kept(work)
-        self._busy = True
-        try:
-            with self._core.frozen or _AS_IT_IS:
-                result = self._runner.run(work)
-        finally:
-            self._busy = False
+        with self._shared or _AS_IT_IS:
+            self._busy, self._thread = True, threading.get_ident()
+            try:
+                with self._core.frozen or _AS_IT_IS:
+                    result = self._runner.run(work)
+            finally:
+                self._busy = False
         self._core.emit_warnings()
         return result
 
+    def _share(self) -> None:
+        """Let other threads call the engine, too, such as that of a server around it; their calls take turns."""
+        self._shared = self._shared or threading.Lock()
+
     def _misuse(self) -> str:
-        if threading.get_ident() != self._thread:
+        is_here = threading.get_ident() == self._thread
+        if not is_here and self._shared is None:
             return "the engine belongs to the thread that made it; make one engine in each thread that needs one"
-        if self._busy:
+        if is_here and self._busy:
             return IN_STEP
         try:
             asyncio.get_running_loop()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from inngest_testkit.drivers.base import StepResponse
 from inngest_testkit.errors import MockError, NotJsonError
 from inngest_testkit.executor.app_attempts import RunItem
+from inngest_testkit.executor.open_runs import is_open
 from inngest_testkit.executor.operations import Group
 from inngest_testkit.executor.stand_ins import WAITS
 from inngest_testkit.lifecycle.steps import NOTHING, StepEnd, discovery_token
@@ -69,7 +70,10 @@ def calls_app(item: QueueItem) -> bool:
 
 
 class AppWorker:
-    """Works the items of runs of apps' functions."""
+    """Works the items of runs of apps' functions.
+
+    `alone`: no other item is worked while an app is called, so the run cannot change meanwhile.
+    """
 
     def __init__(
         self,
@@ -85,10 +89,12 @@ class AppWorker:
         stand_ins: StandIns,
         watch: Watch,
         limits: Limits,
+        alone: bool = True,
     ) -> None:
         self._clock, self._state, self._apps, self._recorder = clock, state, apps, recorder
         self._lifecycle, self._steps, self._operator = lifecycle, steps, operator
         self._attempts, self._stand_ins, self._watch, self._limits = attempts, stand_ins, watch, limits
+        self._alone = alone
         #: Of each run under way, its memos as requests carry them.
         self._memos: dict[str, Memos] = {}
 
@@ -146,6 +152,10 @@ class AppWorker:
         takes = None if of.step is None else await self._stand_ins.takes(of, mock)
         if response is None:
             called = await self._call(of)
+            if not self._alone:
+                if not await is_open(self._state, of.item.run_id):
+                    return False
+                of = replace(of, state=await self._state.load(of.item.run_id))
             if mock is not None:
                 self._stand_ins.note(of, mock)
             if of.step is None and not of.state.outputs and called.response.status != _GOES_ON:

@@ -12,6 +12,7 @@ from inngest_testkit.clock import later
 from inngest_testkit.drivers.base import StepRequest, StepResponse
 from inngest_testkit.errors import NotFoundError
 from inngest_testkit.executor.dag import DagWalker, EdgeError
+from inngest_testkit.executor.open_runs import is_open
 from inngest_testkit.executor.retries import MAX_ATTEMPTS
 from inngest_testkit.functions.model import TRIGGER
 from inngest_testkit.lifecycle.edges import finish_item
@@ -48,7 +49,10 @@ _STARTED, _TAKES, _COMPLETED = HistoryKind.STEP_STARTED, HistoryKind.STEP_TAKES,
 
 
 class DagWorker:
-    """Works the items of runs of DAG functions. `publish` takes the events that steps send."""
+    """Works the items of runs of DAG functions. `publish` takes the events that steps send.
+
+    `alone`: no other item is worked while a step runs, so its run cannot end meanwhile.
+    """
 
     def __init__(
         self,
@@ -63,10 +67,11 @@ class DagWorker:
         publish: Callable[[str, Event], Awaitable[None]],
         retries: Retries,
         owner: object = None,
+        alone: bool = True,
     ) -> None:
         self._clock, self._data, self._queue, self._state = clock, data, queue, state
         self._drivers, self._recorder, self._lifecycle = drivers, recorder, lifecycle
-        self._publish, self._retries, self._owner = publish, retries, owner
+        self._publish, self._retries, self._owner, self._alone = publish, retries, owner, alone
         self._walker = DagWalker(clock=clock, queue=queue, state=state, recorder=recorder)
 
     async def work(self, item: QueueItem, state: RunState, plan: FunctionPlan, *, once: bool) -> bool:
@@ -156,6 +161,8 @@ class DagWorker:
             batch=state.run.batch,
         )
         response = await self._drivers.execute(request)
+        if not self._alone and not await is_open(self._state, item.run_id):
+            return False
         if response.takes:
             until = later(self._clock.now(), response.takes)
             await self._queue.enqueue(finish_item(item, response.to_json()), until)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inngest_testkit.runs.flow import Dropped, Held
-from inngest_testkit.runs.journal import Journal
+from inngest_testkit.runs.journal import Journal, Received
 from inngest_testkit.runs.model import (
     Attempt,
     ErrorInfo,
@@ -24,6 +24,7 @@ __all__ = [
     "HistoryEntry",
     "HistoryKind",
     "Journal",
+    "Received",
     "Run",
     "RunStatus",
     "StepRecord",

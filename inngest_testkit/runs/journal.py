@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,11 +13,12 @@ from inngest_testkit.runs.replay import ENDS, Replay, replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
+    from datetime import datetime
 
     from inngest_testkit.events import Event
     from inngest_testkit.runs.model import HistoryEntry
 
-__all__ = ["Journal", "Shape"]
+__all__ = ["Journal", "Received", "Shape"]
 
 
 # Runs whose folded state is kept, those asked for last.
@@ -36,6 +38,15 @@ class Shape(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An event as it was received: `delivery` tells it from all others, also from those with its id."""
+
+    delivery: str
+    event: Event
+    at: datetime
+
+
 #: Events, and entries that belong to no run, that a bounded journal keeps: the last so many.
 BOUND = 10_000
 
@@ -43,22 +54,24 @@ BOUND = 10_000
 class Journal:
     """Histories by run, in the order in which the runs were created, and the engine's own entries.
 
-    `runs` maps a run's id to its entries, `engine` lists the entries that belong to no run, `events` all events
-    received, `functions`, `shapes` and `run_events` what each run executes and the events that started it.
+    `runs` maps a run's id to its entries, `engine` lists the entries that belong to no run, `received` all events by
+    their deliveries, `functions`, `shapes` and `run_events` what each run executes and the events that started it,
+    `causes` the delivery that did, and `started` the runs that a delivery started.
     """
 
     def __init__(self, *, bounded: bool = False) -> None:
         self.runs: dict[str, list[HistoryEntry]] = {}
         most = BOUND if bounded else None
         self.engine: deque[HistoryEntry] = deque(maxlen=most)
-        self.events: deque[Event] = deque(maxlen=most)
+        self.received: dict[str, Received] = {}
+        self._most = most
         self.shapes: dict[str, Shape] = {}
         self.functions: dict[str, str] = {}
         self.run_events: dict[str, tuple[Event, ...]] = {}
+        self.causes: dict[str, str] = {}
+        self.started: dict[str, list[str]] = {}
         #: Runs that are not over, in order.
         self.open_runs: dict[str, None] = {}
-        #: The runs that watched deliveries of events start; whoever wants to know puts an empty list here.
-        self.watched: dict[str, list[str]] = {}
         #: The failed runs whose failure a reader of `Run` has seen.
         self.observed: dict[str, None] = {}
         #: Told of each entry as it is written down.
@@ -74,8 +87,14 @@ class Journal:
             self.functions[run_id] = function_id
             self.shapes[run_id] = shape
             self.run_events[run_id] = events
-            if cause in self.watched:
-                self.watched[cause].append(run_id)
+            self.causes[run_id] = cause
+            self.started.setdefault(cause, []).append(run_id)
+
+    def receive(self, received: Received) -> None:
+        """Write an event down as received."""
+        self.received[received.delivery] = received
+        if self._most is not None and len(self.received) > self._most:
+            del self.received[next(iter(self.received))]
 
     def append(self, entry: HistoryEntry) -> None:
         """Write an entry down."""
@@ -113,6 +132,11 @@ class Journal:
         self.shapes.pop(run_id, None)
         self.run_events.pop(run_id, None)
         self.observed.pop(run_id, None)
+        cause = self.causes.pop(run_id, None)
+        if cause is not None:
+            self.started[cause].remove(run_id)
+            if not self.started[cause]:
+                del self.started[cause]
 
     def unobserved_failures(self) -> list[str]:
         """Return the runs that failed and that nobody has looked at since, in order of creation."""

@@ -109,7 +109,7 @@ def _started_nothing(engine: Engine | AsyncEngine, *, complete: bool) -> list[st
             reasons.setdefault(entry.data["event_id"], []).append(reason)
     taken = _taken(engine)
     lines = []
-    for event_id, event in {event.id: event for event in journal.events}.items():
+    for event_id, event in {each.event.id: each.event for each in journal.received.values()}.items():
         # Hardly any function listens to what the engine itself tells.
         internal = event.name.startswith("inngest/")
         if complete and not internal and event_id not in taken and event_id not in reasons:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_inngest._engines import TEST, OfTest, close_without_loop, of_test, open_engine
+from pytest_inngest._engines import TEST, OfTest, close_without_loop, core_of, of_test, open_engine
 from pytest_inngest._marker import MARKER, marked, refuse
 from pytest_inngest._options import OPTIONS, add_options, read_options
 
@@ -84,7 +84,7 @@ def inngest_clock(request: pytest.FixtureRequest) -> FakeClock:
         )
     of_async = "inngest_async_engine" in names or ("inngest_engine" not in names and "anyio_backend" in names)
     engine: Engine | AsyncEngine = request.getfixturevalue("inngest_async_engine" if of_async else "inngest_engine")
-    return engine.clock
+    return core_of(engine).fake_clock
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

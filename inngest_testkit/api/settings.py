@@ -1,0 +1,34 @@
+"""What an HTTP face can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inngest_testkit.errors import SetupError
+
+__all__ = ["ApiSettings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSettings:
+    """The settings of an HTTP face; the defaults are those of a dev server on loopback.
+
+    `strict`: an event is taken only with a key that the source registry knows; otherwise any key will do.
+    `signing_key` signs the calls to apps that register over HTTP, and checks their registrations; none is the dev mode.
+    `max_body` bounds the bytes of a request, `body_timeout_s` the seconds in which it has to arrive. `hosts` are names
+    besides those of the loopback interface by which the server may be called. `control` opens `/testkit` and the page.
+    Raises `SetupError` for what makes no sense.
+    """
+
+    strict: bool = False
+    signing_key: str | None = None
+    max_body: int = 16 * 1024 * 1024
+    body_timeout_s: float = 10.0
+    hosts: tuple[str, ...] = ()
+    control: bool = True
+
+    def __post_init__(self) -> None:
+        if self.max_body < 1:
+            raise SetupError(f"max_body is a number of bytes from 1, found {self.max_body!r}")
+        if self.body_timeout_s <= 0:
+            raise SetupError(f"body_timeout_s is a number of seconds above 0, found {self.body_timeout_s!r}")

@@ -1,0 +1,109 @@
+"""The engine in real time: what becomes due is worked when it does, many items at once."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import anyio
+
+from inngest_testkit.queue.base import LEASE
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from inngest_testkit.clock import Clock
+    from inngest_testkit.engine.lockstep import Lockstep
+    from inngest_testkit.executor.executor import Executor
+    from inngest_testkit.queue.base import Lease, Queue
+
+__all__ = ["WORKERS", "Live"]
+
+#: How many items are worked at once. The server's default is the same (recordings/sdk `rest_reads`, `/dev`).
+WORKERS = 100
+
+_log = logging.getLogger("inngest_testkit")
+
+
+class Live:
+    """Hands events to the runner and due items to workers; `after` is called when an item is done.
+
+    An item is leased for as long as its work takes. One whose work raises, which only a store that fails does, is
+    logged and worked again when its lease has run out.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        queue: Queue,
+        lockstep: Lockstep,
+        executor: Executor,
+        after: Callable[[], Awaitable[None]],
+        workers: int = WORKERS,
+    ) -> None:
+        self._clock, self._queue, self._lockstep, self._executor = clock, queue, lockstep, executor
+        self._after, self._workers = after, workers
+        self._leases: dict[str, Lease] = {}
+        self._woken = self._worked = anyio.Event()
+        #: While true no item is handed to a worker; events are still matched.
+        self.is_held = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an item is worked."""
+        return bool(self._leases)
+
+    def wake(self) -> None:
+        """Look for events and due items now."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._keep_leases)
+            while True:
+                self._woken = anyio.Event()
+                await self._lockstep.deliver()
+                free = 0 if self.is_held else self._workers - len(self._leases)
+                leases = await self._queue.lease(self._clock.now(), free) if free else ()
+                for lease in leases:
+                    self._leases[lease.item.id] = lease
+                    tasks.start_soon(self._work, lease)
+                await self._wait(is_full=free == 0)
+
+    async def _wait(self, *, is_full: bool) -> None:
+        """Return when something is due, or may be."""
+        due = None if is_full else await self._queue.next_due()
+        if due is None:
+            await self._woken.wait()
+            return
+        with anyio.move_on_after(max(0.0, (due - self._clock.now()).total_seconds())):
+            await self._woken.wait()
+
+    async def _work(self, lease: Lease) -> None:
+        try:
+            await self._executor.work(lease)
+            await self._after()
+        except Exception:  # noqa: BLE001 - whatever a store raises must not end the others
+            _log.exception("%r could not be worked; it is tried again in %s", lease.item, LEASE)
+        finally:
+            del self._leases[lease.item.id]
+            self._woken.set()
+            self._worked.set()
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await anyio.sleep(LEASE.total_seconds() / 3)
+            for lease in list(self._leases.values()):
+                extended = await self._queue.extend(lease, self._clock.now() + LEASE)
+                if lease.item.id in self._leases:
+                    self._leases[lease.item.id] = extended
+
+    async def wait_until(self, done: Callable[[], bool], until: datetime) -> None:
+        """Return when `done` says so, or `until` has come."""
+        with anyio.move_on_after(max(0.0, (until - self._clock.now()).total_seconds())):
+            while not done():
+                self._worked = anyio.Event()
+                await self._worked.wait()
