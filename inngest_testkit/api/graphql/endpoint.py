@@ -1,0 +1,75 @@
+"""An endpoint that answers GraphQL documents, schema first, within limits."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import ariadne
+from graphql import DocumentNode, GraphQLError, parse
+from starlette.routing import Route
+
+from inngest_testkit.api.face import json_reply
+from inngest_testkit.api.graphql.limits import MOST_TOKENS, DocumentLimits
+from inngest_testkit.errors import TestkitError
+
+if TYPE_CHECKING:
+    from graphql import GraphQLSchema
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from inngest_testkit.api.face import Face
+
+__all__ = ["MOST_BYTES", "graphql_route"]
+
+_log = logging.getLogger("inngest_testkit")
+#: What ariadne logs are the mistakes of whoever asks; the answer tells them.
+_SILENT = logging.getLogger("inngest_testkit.graphql")
+_SILENT.disabled = True
+
+#: The bytes of a request, variables included.
+MOST_BYTES = 1024 * 1024
+
+
+def graphql_route(path: str, schema: GraphQLSchema, face: Face) -> Route:
+    """Return the route that answers `POST`s of `{"query", "variables", "operationName"}`.
+
+    Resolvers get the face as context. An error of a resolver stands in `errors` with the message alone; what was asked
+    for beyond it is answered.
+    """
+
+    async def answer(request: Request) -> Response:
+        try:
+            asked = json.loads(await face.body(request, MOST_BYTES))
+        except (ValueError, RecursionError):
+            asked = None
+        if not isinstance(asked, dict):
+            problem = {"message": 'The body must be JSON such as {"query": "...", "variables": {}}'}
+            return json_reply({"errors": [problem], "data": None}, 422)
+        _, result = await ariadne.graphql(
+            schema,
+            asked,
+            context_value=face,
+            query_parser=_parse,
+            validation_rules=[DocumentLimits],
+            error_formatter=_error,
+            logger=_SILENT,
+        )
+        return json_reply(result)
+
+    return Route(path, answer, methods=["POST"])
+
+
+def _parse(_: Any, asked: dict[str, Any]) -> DocumentNode:  # noqa: ANN401 - as ariadne calls it
+    return parse(asked["query"], max_tokens=MOST_TOKENS)
+
+
+def _error(error: GraphQLError, _: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - as ariadne calls it
+    cause = error.original_error
+    if cause is not None and not isinstance(cause, TestkitError | GraphQLError):
+        _log.error("a resolver failed at %s", error.path, exc_info=cause)
+    # The server leaves places out.
+    shown = dict(error.formatted)
+    shown.pop("locations", None)
+    return shown
