@@ -37,8 +37,13 @@ class Ids:
 
     def __init__(self, seed: int | str, clock: Clock) -> None:
         self.seed = seed
-        self.random = random.Random(f"inngest-testkit:{seed}")  # noqa: S311 - reproducible on purpose
+        self.random = random.Random()  # noqa: S311 - reproducible on purpose
         self._clock = clock
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin again: the same ids follow as from a new generator."""
+        self.random.seed(f"inngest-testkit:{self.seed}")
         #: A clock that moves only when told gives the same moment again.
         self._last_now: datetime | None = None
         self._ms = self._last_ms = -1

@@ -46,9 +46,12 @@ class Live:
         self._clock, self._queue, self._lockstep, self._executor = clock, queue, lockstep, executor
         self._after, self._workers = after, workers
         self._leases: dict[str, Lease] = {}
+        #: Of each item that is worked, what stops its worker.
+        self._workers_of: dict[str, anyio.CancelScope] = {}
         self._woken = self._worked = anyio.Event()
         #: While true no item is handed to a worker; events are still matched.
         self.is_held = False
+        self._is_stopped = False
 
     @property
     def is_busy(self) -> bool:
@@ -66,7 +69,9 @@ class Live:
             while True:
                 self._woken = anyio.Event()
                 await self._lockstep.deliver()
-                free = 0 if self.is_held else self._workers - len(self._leases)
+                # An event that starts nothing is work that is done, too.
+                self._worked.set()
+                free = 0 if self.is_held or self._is_stopped else self._workers - len(self._leases)
                 leases = await self._queue.lease(self._clock.now(), free) if free else ()
                 for lease in leases:
                     self._leases[lease.item.id] = lease
@@ -84,12 +89,14 @@ class Live:
 
     async def _work(self, lease: Lease) -> None:
         try:
-            await self._executor.work(lease)
-            await self._after()
+            with anyio.CancelScope() as self._workers_of[lease.item.id]:
+                await self._executor.work(lease)
+                await self._after()
         except Exception:  # noqa: BLE001 - whatever a store raises must not end the others
             _log.exception("%r could not be worked; it is tried again in %s", lease.item, LEASE)
         finally:
             del self._leases[lease.item.id]
+            self._workers_of.pop(lease.item.id, None)
             self._woken.set()
             self._worked.set()
 
@@ -105,5 +112,27 @@ class Live:
         """Return when `done` says so, or `until` has come."""
         with anyio.move_on_after(max(0.0, (until - self._clock.now()).total_seconds())):
             while not done():
-                self._worked = anyio.Event()
-                await self._worked.wait()
+                await self._some_work()
+
+    async def _some_work(self) -> None:
+        """Return when an item is done, or events were handed over."""
+        if self._worked.is_set():
+            self._worked = anyio.Event()
+        await self._worked.wait()
+
+    async def stop_workers(self) -> None:
+        """Stop what is worked, and return when it has ended; nothing is worked until `start_workers`."""
+        self._is_stopped = True
+        for worker in list(self._workers_of.values()):
+            worker.cancel()
+        try:
+            while self._leases:
+                await self._some_work()
+        except BaseException:  # such as a step that asks for its own end
+            self.start_workers()
+            raise
+
+    def start_workers(self) -> None:
+        """Work again after `stop_workers`."""
+        self._is_stopped = False
+        self.wake()

@@ -103,6 +103,11 @@ class AppWorker:
         self._memos.pop(run_id, None)
         self._watch.forget(run_id)
 
+    def reset(self) -> None:
+        """Drop what is kept of all runs."""
+        self._memos.clear()
+        self._watch.reset()
+
     async def work(self, item: QueueItem, state: RunState, plan: AppPlan, *, once: bool) -> bool:
         """Do what an item asks for; True when it began what takes virtual time."""
         # Whoever queued the item may have been lost before it counted it.

@@ -41,6 +41,10 @@ class Warner:
         """Keep an error that the caller asked to be raised."""
         self._errors.append(error)
 
+    def reset(self) -> None:
+        """Drop what was collected."""
+        self._errors, self._collected = [], []
+
     def emit(self, stacklevel: int) -> None:
         """Emit what was collected, as if from `stacklevel` calls up (2: the caller), and raise the first error."""
         if not self._errors and not self._collected:

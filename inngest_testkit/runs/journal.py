@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Protocol
 
 from inngest_testkit.events import INVOKED
 from inngest_testkit.runs.model import HistoryKind
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Journal", "Received", "Shape"]
 
+#: For reading what only this thread writes.
+_AS_IT_IS = nullcontext()
 
 # Runs whose folded state is kept, those asked for last.
 _FOLDS_KEPT = 64
@@ -78,16 +82,32 @@ class Journal:
         self.listeners: list[Callable[[HistoryEntry], None]] = []
         self._folds: dict[str, tuple[int, Replay | None]] = {}
         self._recent: deque[HistoryEntry] = deque(maxlen=12)
+        #: For readers in other threads than the one that works.
+        self._reading: Lock | None = None
+
+    def share(self) -> None:
+        """Let other threads read while entries are written: what `fold` returned once changes no more."""
+        self._reading = self._reading or Lock()
+
+    def clear(self) -> None:
+        """Drop everything; whoever listens goes on listening."""
+        kept: list[dict[str, Any] | deque[HistoryEntry]] = [self.runs, self.received, self.shapes, self.functions]
+        kept += [self.run_events, self.causes, self.started, self.open_runs, self.observed, self.engine, self._recent]
+        for each in kept:
+            each.clear()
+        with self._reading or _AS_IT_IS:
+            self._folds.clear()
 
     def open(self, run_id: str, function_id: str, shape: Shape, events: tuple[Event, ...], cause: str) -> None:
         """Begin a run's history; nothing happens when it has begun. `cause` names the delivery that started it."""
         if run_id not in self.runs:
-            self.runs[run_id] = []
-            self.open_runs[run_id] = None
             self.functions[run_id] = function_id
             self.shapes[run_id] = shape
             self.run_events[run_id] = events
             self.causes[run_id] = cause
+            # Last, so that whoever finds a run finds all of it.
+            self.runs[run_id] = []
+            self.open_runs[run_id] = None
             self.started.setdefault(cause, []).append(run_id)
 
     def receive(self, received: Received) -> None:
@@ -112,13 +132,17 @@ class Journal:
 
     def fold(self, run_id: str) -> Replay:
         """Return the state that a run's history tells; only what is new is folded."""
-        entries = self.runs[run_id]
-        length, state = self._folds.pop(run_id, (0, None))
-        state = replay(state or Replay(), islice(entries, length, None))
-        self._folds[run_id] = (len(entries), state)
-        if len(self._folds) > _FOLDS_KEPT:
-            del self._folds[next(iter(self._folds))]
-        return state
+        with self._reading or _AS_IT_IS:
+            entries = self.runs[run_id]
+            count = len(entries)
+            length, state = self._folds.pop(run_id, (0, None))
+            if state is not None and length != count and self._reading is not None:
+                state = state.copy()
+            state = replay(state or Replay(), islice(entries, length, count))
+            self._folds[run_id] = (count, state)
+            if len(self._folds) > _FOLDS_KEPT:
+                del self._folds[next(iter(self._folds))]
+            return state
 
     def has(self, entry: HistoryEntry) -> bool:
         """Whether the run's history tells of this transition."""
@@ -127,7 +151,8 @@ class Journal:
     def forget(self, run_id: str) -> None:
         """Drop a run's history."""
         self.runs.pop(run_id, None)
-        self._folds.pop(run_id, None)
+        with self._reading or _AS_IT_IS:
+            self._folds.pop(run_id, None)
         self.functions.pop(run_id, None)
         self.shapes.pop(run_id, None)
         self.run_events.pop(run_id, None)
@@ -142,7 +167,7 @@ class Journal:
         """Return the runs that failed and that nobody has looked at since, in order of creation."""
         return [
             run_id
-            for run_id, entries in self.runs.items()
+            for run_id, entries in list(self.runs.items())
             if run_id not in self.observed
             and any(entry.kind is HistoryKind.RUN_FAILED for entry in reversed(entries))
             # What an invoked run came to is told to the step that invoked it.
