@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
+from collections import deque
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
 
 from inngest_testkit.engine import AsyncEngine, Engine
-from inngest_testkit.errors import SetupError
+from inngest_testkit.errors import SetupError, TestkitError
 from inngest_testkit.ids import Ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from typing import Any
 
+    from inngest_testkit.data_store.base import DataStore
     from inngest_testkit.engine.core import Core
     from inngest_testkit.events import Event
+    from inngest_testkit.state.base import RunState
 
 __all__ = ["AsyncHost", "Host", "ThreadHost", "host_of"]
 
 T = TypeVar("T")
+
+_log = logging.getLogger("inngest_testkit")
 
 
 class Host(Protocol):
@@ -43,6 +49,21 @@ class Host(Protocol):
         """Let the engine do something, after whatever it is doing; raises what the work raises."""
         ...
 
+    async def ask(self, question: Callable[[DataStore], Coroutine[Any, Any, T]]) -> T:
+        """Read from the data store. It waits for no other work, unless an `Engine`'s store needs that engine's loop."""
+        ...
+
+    async def state(self, run_id: str) -> RunState:
+        """Return a run's state; raises `NotFoundError`. It waits as `ask` does."""
+        ...
+
+    async def do(self, work: Callable[[Core], Coroutine[Any, Any, object]]) -> None:
+        """Let the engine do something that nobody waits for: at once, or when it is at work, after that.
+
+        So an app may ask for it in the middle of its own call.
+        """
+        ...
+
     async def run(self) -> None:
         """Work what was taken, until cancelled. On a wall clock also what becomes due."""
         ...
@@ -53,6 +74,8 @@ class _Woken(ABC):
 
     def __init__(self, ids: Ids) -> None:
         self._woken, self._ids = anyio.Event(), ids
+        #: What is to be done when the engine is not at work any more.
+        self._later: deque[Callable[[Core], Coroutine[Any, Any, object]]] = deque()
 
     @property
     @abstractmethod
@@ -67,6 +90,14 @@ class _Woken(ABC):
     async def call(self, work: Callable[[Core], Coroutine[Any, Any, T]]) -> T:
         """See `Host.call`."""
 
+    @abstractmethod
+    async def state(self, run_id: str) -> RunState:
+        """See `Host.state`."""
+
+    @abstractmethod
+    async def ask(self, question: Callable[[DataStore], Coroutine[Any, Any, T]]) -> T:
+        """See `Host.ask`."""
+
     async def take(self, events: Sequence[Event]) -> list[str]:
         """See `Host.take`."""
         ids = self.core.keep(events, self._ids)
@@ -76,12 +107,29 @@ class _Woken(ABC):
         self._woken.set()
         return ids
 
+    async def do(self, work: Callable[[Core], Coroutine[Any, Any, object]]) -> None:
+        """See `Host.do`."""
+        if self._is_busy:
+            self._later.append(work)
+            self._woken.set()
+        else:
+            await self.call(work)
+
     async def run(self) -> None:
         """See `Host.run`."""
         while True:
             await self._woken.wait()
             self._woken = anyio.Event()
+            while self._later:
+                await self._do_later(self._later.popleft())
             await self.call(_settle)
+
+    async def _do_later(self, work: Callable[[Core], Coroutine[Any, Any, object]]) -> None:
+        try:
+            await self.call(work)
+        except TestkitError as error:
+            # Whoever asked for it is gone.
+            _log.warning("what was asked for in the middle of a call could not be done: %s", error)
 
 
 class AsyncHost(_Woken):
@@ -103,6 +151,14 @@ class AsyncHost(_Woken):
     async def call(self, work: Callable[[Core], Coroutine[Any, Any, T]]) -> T:
         """See `Host.call`."""
         return await self.engine._call(work(self.core))  # noqa: SLF001
+
+    async def ask(self, question: Callable[[DataStore], Coroutine[Any, Any, T]]) -> T:
+        """See `Host.ask`."""
+        return await question(self.core.data)
+
+    async def state(self, run_id: str) -> RunState:
+        """See `Host.state`."""
+        return await self.core.state.load(run_id)
 
     async def run(self) -> None:
         """See `Host.run`."""
@@ -131,6 +187,18 @@ class ThreadHost(_Woken):
     async def call(self, work: Callable[[Core], Coroutine[Any, Any, T]]) -> T:
         """See `Host.call`."""
         return await anyio.to_thread.run_sync(lambda: self.engine._call(work(self.core)))  # noqa: SLF001
+
+    async def ask(self, question: Callable[[DataStore], Coroutine[Any, Any, T]]) -> T:
+        """See `Host.ask`."""
+        if getattr(self.core.data, "never_suspends", False):
+            return await question(self.core.data)
+        return await self.call(lambda core: question(core.data))
+
+    async def state(self, run_id: str) -> RunState:
+        """See `Host.state`."""
+        if getattr(self.core.state, "never_suspends", False):
+            return await self.core.state.load(run_id)
+        return await self.call(lambda core: core.state.load(run_id))
 
 
 async def _deliver(core: Core) -> None:

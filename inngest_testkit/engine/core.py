@@ -40,12 +40,14 @@ if TYPE_CHECKING:
 
     import inngest
 
+    from inngest_testkit.data_store.base import DataStore
     from inngest_testkit.drivers.base import Bridge
     from inngest_testkit.engine.serving import Registration, Synced
     from inngest_testkit.functions.app import AppFunction
     from inngest_testkit.functions.model import Function
     from inngest_testkit.ids import Ids
     from inngest_testkit.runs.model import StepRecord, Wait
+    from inngest_testkit.state.base import StateStore
 
 __all__ = ["Core"]
 
@@ -444,6 +446,16 @@ class Core:
                 self._over.append(self._finished.popitem(last=False)[0])
 
     # -- what there is
+
+    @property
+    def data(self) -> DataStore:
+        """The data store: functions, actions, source keys."""
+        return self._data
+
+    @property
+    def state(self) -> StateStore:
+        """The state store: runs, the outputs of steps, pauses."""
+        return self._state
 
     @property
     def next_due(self) -> datetime | None:
