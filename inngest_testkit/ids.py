@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import uuid
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from inngest_testkit.clock import Clock
 
-__all__ = ["Ids", "workflow_uuid"]
+__all__ = ["Ids", "named_ulid", "workflow_uuid"]
 
 _RANDOM_BITS = 80
 _LIMIT = 1 << _RANDOM_BITS
@@ -70,6 +71,12 @@ class Ids:
     def uuid(self) -> uuid.UUID:
         """Return the next random UUID (version 4)."""
         return uuid.UUID(int=self.random.getrandbits(128), version=4)
+
+
+def named_ulid(ms: int, name: str) -> str:
+    """Return the ULID of what has a name and a moment, `ms` in milliseconds since 1970: the same for the same two."""
+    tail = int.from_bytes(hashlib.sha256(name.encode(errors="surrogatepass")).digest()[:10])
+    return _base32(ms << 70 | tail >> 10, 12) + _PAIRS[tail & _LAST_PAIR]
 
 
 def workflow_uuid(function_id: str) -> str:

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from typing import Any
 
+    from inngest_testkit.data_store.base import DataStore
     from inngest_testkit.engine.core import Core
     from inngest_testkit.events import Event
+    from inngest_testkit.state.base import RunState
 
 __all__ = ["TURN_S", "AsyncHost", "Host", "ThreadHost", "host_of"]
 
@@ -75,6 +77,21 @@ class Host(Protocol):
         """
         ...
 
+    async def ask(self, question: Callable[[DataStore], Coroutine[Any, Any, T]]) -> T:
+        """Read from the data store. It waits for no other work, unless an `Engine`'s store needs that engine's loop."""
+        ...
+
+    async def state(self, run_id: str) -> RunState:
+        """Return a run's state; raises `NotFoundError`. It waits as `ask` does."""
+        ...
+
+    async def do(self, work: Callable[[Core], Coroutine[Any, Any, object]]) -> None:
+        """Let the engine do something that nobody waits for: at once, or when it is at work, after that.
+
+        So an app may ask for it in the middle of its own call.
+        """
+        ...
+
     async def run(self) -> None:
         """Work what was taken, until cancelled. On a wall clock also what becomes due.
 
@@ -97,10 +114,13 @@ class _Woken(ABC):
         self.core: Core = engine._core  # noqa: SLF001 - the engine's other face
         self.is_frozen = self.core.live is None
         self.errors: deque[Exception] = deque(maxlen=10)
+        #: What is to be done when the engine is not at work any more.
+        self._later: deque[Callable[[Core], Coroutine[Any, Any, object]]] = deque()
         self.core.control.on_reset.append(self._reset)
 
     def _reset(self) -> None:
         self._ids.restart()
+        self._later.clear()
         if self.core.live is None:
             self.freeze()
 
@@ -114,17 +134,30 @@ class _Woken(ABC):
         """See `Host.call`."""
 
     @abstractmethod
-    async def _deliver(self) -> None:
-        """Hand over what was kept, without waiting for the engine."""
+    async def state(self, run_id: str) -> RunState:
+        """See `Host.state`."""
+
+    @abstractmethod
+    async def ask(self, question: Callable[[DataStore], Coroutine[Any, Any, T]]) -> T:
+        """See `Host.ask`."""
+
+    @abstractmethod
+    async def _now(self, work: Callable[[Core], Coroutine[Any, Any, object]], *, first: bool = False) -> bool:
+        """Let the engine do something, before what was kept if it comes `first`, unless it is at work; tells whether."""
 
     async def take(self, events: Sequence[Event]) -> list[str]:
         """See `Host.take`."""
         ids = self.core.keep(events, self._ids)
         # An app that sends while the engine waits for its answer must not wait for the engine.
-        if self.core.live is not None or not self.is_busy:
-            await self._deliver()
+        await self._now(_deliver, first=True)
         self._woken.set()
         return ids
+
+    async def do(self, work: Callable[[Core], Coroutine[Any, Any, object]]) -> None:
+        """See `Host.do`."""
+        if not await self._now(work):
+            self._later.append(work)
+            self._woken.set()
 
     def freeze(self) -> None:
         """See `Host.freeze`."""
@@ -142,6 +175,8 @@ class _Woken(ABC):
             while True:
                 await self._woken.wait()
                 self._woken = anyio.Event()
+                while self._later:
+                    await self._try(self._later.popleft())
                 await self._try(_settle)
 
     async def _flow(self) -> None:
@@ -157,7 +192,7 @@ class _Woken(ABC):
                     self.freeze()
                 last = now
 
-    async def _try(self, work: Callable[[Core], Coroutine[Any, Any, None]]) -> bool:
+    async def _try(self, work: Callable[[Core], Coroutine[Any, Any, object]]) -> bool:
         try:
             await self.call(work)
         except Exception as error:  # one event's trouble must not end the work of all others
@@ -184,8 +219,19 @@ class AsyncHost(_Woken):
         """See `Host.call`."""
         return await self.engine._call(work(self.core), wait_s=TURN_S, of_server=True)  # noqa: SLF001
 
-    async def _deliver(self) -> None:
-        await self.engine._call(_deliver(self.core), of_server=True, first=True)  # noqa: SLF001
+    async def _now(self, work: Callable[[Core], Coroutine[Any, Any, object]], *, first: bool = False) -> bool:
+        if self.core.live is None and self.is_busy:
+            return False
+        await self.engine._call(work(self.core), of_server=True, first=first)  # noqa: SLF001
+        return True
+
+    async def ask(self, question: Callable[[DataStore], Coroutine[Any, Any, T]]) -> T:
+        """See `Host.ask`."""
+        return await question(self.core.data)
+
+    async def state(self, run_id: str) -> RunState:
+        """See `Host.state`."""
+        return await self.core.state.load(run_id)
 
     async def run(self) -> None:
         """See `Host.run`."""
@@ -220,8 +266,23 @@ class ThreadHost(_Woken):
         finally:
             wanted = False
 
-    async def _deliver(self) -> None:
-        await anyio.to_thread.run_sync(lambda: self.engine._if_free(_deliver(self.core), first=True))  # noqa: SLF001
+    async def _now(self, work: Callable[[Core], Coroutine[Any, Any, object]], *, first: bool = False) -> bool:
+        if self.is_busy:
+            return False
+        at_once = partial(self.engine._if_free, work(self.core), first=first)  # noqa: SLF001
+        return await anyio.to_thread.run_sync(at_once)
+
+    async def ask(self, question: Callable[[DataStore], Coroutine[Any, Any, T]]) -> T:
+        """See `Host.ask`."""
+        if getattr(self.core.data, "never_suspends", False):
+            return await question(self.core.data)
+        return await self.call(lambda core: question(core.data))
+
+    async def state(self, run_id: str) -> RunState:
+        """See `Host.state`."""
+        if getattr(self.core.state, "never_suspends", False):
+            return await self.core.state.load(run_id)
+        return await self.call(lambda core: core.state.load(run_id))
 
 
 async def _deliver(core: Core) -> None:

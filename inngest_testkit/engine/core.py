@@ -40,13 +40,14 @@ if TYPE_CHECKING:
 
     import inngest
 
+    from inngest_testkit.data_store.base import DataStore
     from inngest_testkit.drivers.base import Bridge
-    from inngest_testkit.engine.serving import Synced
+    from inngest_testkit.engine.serving import Registration, Synced
     from inngest_testkit.functions.app import AppFunction
     from inngest_testkit.functions.model import Function
     from inngest_testkit.ids import Ids
     from inngest_testkit.runs.model import StepRecord, Wait
-    from inngest_testkit.sdk.protocol import Transport
+    from inngest_testkit.state.base import StateStore
 
 __all__ = ["Core"]
 
@@ -119,9 +120,9 @@ class Core:
         await self._after_work()
         return served
 
-    async def sync(self, registered: Mapping[str, Any], transport: Transport, signing_key: str | None) -> Synced:
-        """Add the functions of an app that registers itself, to be called through `transport`."""
-        synced = await self.serving.sync(registered, transport, signing_key)
+    async def sync(self, registration: Registration, signing_key: str | None) -> Synced:
+        """Add the functions of an app elsewhere that registers itself; see `Serving.sync`."""
+        synced = await self.serving.sync(registration, signing_key)
         await self._after_work()
         return synced
 
@@ -458,6 +459,16 @@ class Core:
                 self._over.append(self._finished.popitem(last=False)[0])
 
     # -- what there is
+
+    @property
+    def data(self) -> DataStore:
+        """The data store: functions, actions, source keys."""
+        return self._data
+
+    @property
+    def state(self) -> StateStore:
+        """The state store: runs, the outputs of steps, pauses."""
+        return self._state
 
     @property
     def next_due(self) -> datetime | None:

@@ -130,13 +130,14 @@ class Engine(Surface):
         finally:
             work.close()
 
-    def _if_free(self, work: Coroutine[Any, Any, object], *, first: bool = False) -> None:
-        """Do something unless another thread is at work; warnings wait for a call of the user's."""
+    def _if_free(self, work: Coroutine[Any, Any, object], *, first: bool = False) -> bool:
+        """Do something unless another thread is at work, tell whether; warnings wait for a call of the user's."""
         assert self._turns is not None  # noqa: S101 - for engines that are shared
         try:
             with self._turns.if_free() as is_free:
                 if is_free:
                     self._work(work, first=first)
+                return is_free
         finally:
             work.close()
 

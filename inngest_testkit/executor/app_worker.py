@@ -277,7 +277,7 @@ class AppWorker:
 
     async def _ended(self, of: RunItem, operation: Operation, *, no_retry: bool) -> bool:
         """Keep what became of a step that was run in the call; True when it is tried again."""
-        await self._attempts.started(of, operation.key, op=operation.op)
+        await self._attempts.started(of, operation.key, op=operation.op, **operation.written)
         if operation.op == Opcode.STEP_RUN:
             try:
                 end = StepEnd.of_data(encode(operation.data, deepest=10_000, exact=True))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from inngest_testkit.events import INVOKED
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Journal", "Received", "Shape"]
 
-#: For reading what only this thread writes.
-_AS_IT_IS = nullcontext()
 
 # Runs whose folded state is kept, those asked for last.
 _FOLDS_KEPT = 64
@@ -60,7 +57,8 @@ class Journal:
 
     `runs` maps a run's id to its entries, `engine` lists the entries that belong to no run, `received` all events by
     their deliveries, `functions`, `shapes` and `run_events` what each run executes and the events that started it,
-    `causes` the delivery that did, and `started` the runs that a delivery started.
+    `causes` the delivery that did, and `started` the runs that a delivery started; see `received_of` and `runs_of` for
+    all events of a run, and all runs of an event.
     """
 
     def __init__(self, *, bounded: bool = False) -> None:
@@ -74,6 +72,9 @@ class Journal:
         self.run_events: dict[str, tuple[Event, ...]] = {}
         self.causes: dict[str, str] = {}
         self.started: dict[str, list[str]] = {}
+        #: Of runs whose events came otherwise than by the delivery that started them: by which; and the other way round.
+        self._received_of: dict[str, tuple[str, ...]] = {}
+        self._also_in: dict[str, list[str]] = {}
         #: Runs that are not over, in order.
         self.open_runs: dict[str, None] = {}
         #: The failed runs whose failure a reader of `Run` has seen.
@@ -81,25 +82,38 @@ class Journal:
         #: Told of each entry as it is written down.
         self.listeners: list[Callable[[HistoryEntry], None]] = []
         self._folds: dict[str, tuple[int, Replay | None]] = {}
+        #: A run may be read in another thread than the engine's.
+        self._folding = threading.Lock()
         self._recent: deque[HistoryEntry] = deque(maxlen=12)
-        #: For readers in other threads than the one that works.
-        self._reading: Lock | None = None
+        self._is_shared = False
 
     def share(self) -> None:
         """Let other threads read while entries are written: what `fold` returned once changes no more."""
-        self._reading = self._reading or Lock()
+        self._is_shared = True
 
     def clear(self) -> None:
         """Drop everything; whoever listens goes on listening."""
         kept: list[dict[str, Any] | deque[HistoryEntry]] = [self.runs, self.received, self.shapes, self.functions]
         kept += [self.run_events, self.causes, self.started, self.open_runs, self.observed, self.engine, self._recent]
+        kept += [self._received_of, self._also_in]
         for each in kept:
             each.clear()
-        with self._reading or _AS_IT_IS:
+        with self._folding:
             self._folds.clear()
 
-    def open(self, run_id: str, function_id: str, shape: Shape, events: tuple[Event, ...], cause: str) -> None:
-        """Begin a run's history; nothing happens when it has begun. `cause` names the delivery that started it."""
+    def open(
+        self,
+        run_id: str,
+        function_id: str,
+        shape: Shape,
+        events: tuple[Event, ...],
+        cause: str,
+        received: tuple[str, ...] = (),
+    ) -> None:
+        """Begin a run's history; nothing happens when it has begun.
+
+        `cause` names the delivery that started it, `received` those by which its events came, if they are others.
+        """
         if run_id not in self.runs:
             self.functions[run_id] = function_id
             self.shapes[run_id] = shape
@@ -109,6 +123,18 @@ class Journal:
             self.runs[run_id] = []
             self.open_runs[run_id] = None
             self.started.setdefault(cause, []).append(run_id)
+            if received:
+                self._received_of[run_id] = received
+                for delivery in received:
+                    self._also_in.setdefault(delivery, []).append(run_id)
+
+    def received_of(self, run_id: str) -> tuple[str, ...]:
+        """Return the deliveries by which a run's events came, in their order."""
+        return self._received_of.get(run_id) or (self.causes[run_id],)
+
+    def runs_of(self, delivery: str) -> list[str]:
+        """Return the runs that an event is in, also those of batches."""
+        return list(dict.fromkeys([*self.started.get(delivery, ()), *self._also_in.get(delivery, ())]))
 
     def receive(self, received: Received) -> None:
         """Write an event down as received."""
@@ -132,17 +158,17 @@ class Journal:
 
     def fold(self, run_id: str) -> Replay:
         """Return the state that a run's history tells; only what is new is folded."""
-        with self._reading or _AS_IT_IS:
-            entries = self.runs[run_id]
-            count = len(entries)
+        entries = self.runs[run_id]
+        with self._folding:
             length, state = self._folds.pop(run_id, (0, None))
-            if state is not None and length != count and self._reading is not None:
+            new = entries[length:]
+            if state is not None and new and self._is_shared:
                 state = state.copy()
-            state = replay(state or Replay(), islice(entries, length, count))
-            self._folds[run_id] = (count, state)
+            state = replay(state or Replay(), new)
+            self._folds[run_id] = (length + len(new), state)
             if len(self._folds) > _FOLDS_KEPT:
                 del self._folds[next(iter(self._folds))]
-            return state
+        return state
 
     def has(self, entry: HistoryEntry) -> bool:
         """Whether the run's history tells of this transition."""
@@ -151,7 +177,7 @@ class Journal:
     def forget(self, run_id: str) -> None:
         """Drop a run's history."""
         self.runs.pop(run_id, None)
-        with self._reading or _AS_IT_IS:
+        with self._folding:
             self._folds.pop(run_id, None)
         self.functions.pop(run_id, None)
         self.shapes.pop(run_id, None)
@@ -162,6 +188,10 @@ class Journal:
             self.started[cause].remove(run_id)
             if not self.started[cause]:
                 del self.started[cause]
+        for delivery in self._received_of.pop(run_id, ()):
+            self._also_in[delivery].remove(run_id)
+            if not self._also_in[delivery]:
+                del self._also_in[delivery]
 
     def unobserved_failures(self) -> list[str]:
         """Return the runs that failed and that nobody has looked at since, in order of creation."""
