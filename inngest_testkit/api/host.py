@@ -142,14 +142,14 @@ class _Woken(ABC):
         """See `Host.ask`."""
 
     @abstractmethod
-    async def _now(self, work: Callable[[Core], Coroutine[Any, Any, object]], *, first: bool = False) -> bool:
-        """Let the engine do something, before what was kept if it comes `first`, unless it is at work; tells whether."""
+    async def _now(self, work: Callable[[Core], Coroutine[Any, Any, object]], *, after_kept: bool = True) -> bool:
+        """Let the engine do something unless it is at work, tell whether; `after_kept` as for its calls."""
 
     async def take(self, events: Sequence[Event]) -> list[str]:
         """See `Host.take`."""
         ids = self.core.keep(events, self._ids)
         # An app that sends while the engine waits for its answer must not wait for the engine.
-        await self._now(_deliver, first=True)
+        await self._now(_deliver, after_kept=False)
         self._woken.set()
         return ids
 
@@ -219,10 +219,10 @@ class AsyncHost(_Woken):
         """See `Host.call`."""
         return await self.engine._call(work(self.core), wait_s=TURN_S, of_server=True)  # noqa: SLF001
 
-    async def _now(self, work: Callable[[Core], Coroutine[Any, Any, object]], *, first: bool = False) -> bool:
+    async def _now(self, work: Callable[[Core], Coroutine[Any, Any, object]], *, after_kept: bool = True) -> bool:
         if self.core.live is None and self.is_busy:
             return False
-        await self.engine._call(work(self.core), of_server=True, first=first)  # noqa: SLF001
+        await self.engine._call(work(self.core), of_server=True, after_kept=after_kept)  # noqa: SLF001
         return True
 
     async def ask(self, question: Callable[[DataStore], Coroutine[Any, Any, T]]) -> T:
@@ -266,10 +266,10 @@ class ThreadHost(_Woken):
         finally:
             wanted = False
 
-    async def _now(self, work: Callable[[Core], Coroutine[Any, Any, object]], *, first: bool = False) -> bool:
+    async def _now(self, work: Callable[[Core], Coroutine[Any, Any, object]], *, after_kept: bool = True) -> bool:
         if self.is_busy:
             return False
-        at_once = partial(self.engine._if_free, work(self.core), first=first)  # noqa: SLF001
+        at_once = partial(self.engine._if_free, work(self.core), after_kept=after_kept)  # noqa: SLF001
         return await anyio.to_thread.run_sync(at_once)
 
     async def ask(self, question: Callable[[DataStore], Coroutine[Any, Any, T]]) -> T:

@@ -78,11 +78,17 @@ class AsyncEngine(Surface):
         return await self._call(self._core.take(events))
 
     async def _call(
-        self, work: Coroutine[Any, Any, T], *, wait_s: float = math.inf, of_server: bool = False, first: bool = False
+        self,
+        work: Coroutine[Any, Any, T],
+        *,
+        wait_s: float = math.inf,
+        of_server: bool = False,
+        after_kept: bool = True,
     ) -> T:
         """Do something in turn; raises `UsageError` after `wait_s` seconds in line.
 
-        `of_server`: warnings wait for a call of the engine's user. `first`: before what was kept.
+        `of_server`: warnings wait for a call of the engine's user. `after_kept`: after what clients sent meanwhile, and all
+        that it caused.
         """
         if self._core.live is not None:
             return await work  # calls do not exclude each other: items are worked between them
@@ -99,7 +105,7 @@ class AsyncEngine(Surface):
         except BaseException:
             work.close()  # cancelled while another task's call was worked
             raise
-        if self._core.has_kept and not first:
+        if after_kept and self._core.has_kept:
             work = self._core.after_kept(work)
         self._thread, current = threading.get_ident(), _Work(self)
         token = _around.set((*around, current))

@@ -133,7 +133,12 @@ class Control:
         Raises `SetupError` where a store is not in memory; nothing changes then.
         """
         parts, live = self._parts, self._core.live
-        stores: dict[str, Any] = {"events": parts.stream, "queue": parts.queue, "state": parts.state, "flow": parts.flow}
+        stores: dict[str, Any] = {
+            "events": parts.stream,
+            "queue": parts.queue,
+            "state": parts.state,
+            "flow": parts.flow,
+        }
         for name, store in stores.items():
             if not hasattr(store, "reset"):
                 raise SetupError(

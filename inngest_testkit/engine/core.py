@@ -426,9 +426,7 @@ class Core:
             most = self._lockstep.max_steps + _PER_RUN * len(self.journal.open_runs)
             await self.settle(max(due, self.clock.now()), most=most)
 
-    async def settle(
-        self, until: datetime, done: Callable[[], bool] | None = None, *, most: int | None = None
-    ) -> None:
+    async def settle(self, until: datetime, done: Callable[[], bool] | None = None, *, most: int | None = None) -> None:
         """Work what is due up to `until`, moving a fake clock from due time to due time; see `Lockstep.settle`."""
         try:
             await self._lockstep.settle(until, done, most=most)

@@ -38,6 +38,7 @@ T = TypeVar("T")
 #: For calls during which the standard library tells the machine's time.
 _AS_IT_IS = nullcontext()
 
+
 class Engine(Surface):
     """The Inngest dev server in this process, on a fake clock.
 
@@ -110,9 +111,9 @@ class Engine(Surface):
         self._core.emit_warnings()
         return result
 
-    def _work(self, work: Coroutine[Any, Any, T], *, first: bool = False) -> T:
-        """Do something in this thread's turn, after what was kept unless it comes `first`."""
-        if self._core.has_kept and not first:
+    def _work(self, work: Coroutine[Any, Any, T], *, after_kept: bool = True) -> T:
+        """Do something in this thread's turn, after what was kept unless told otherwise."""
+        if after_kept and self._core.has_kept:
             work = self._core.after_kept(work)
         self._busy, self._thread = True, threading.get_ident()
         try:
@@ -130,13 +131,13 @@ class Engine(Surface):
         finally:
             work.close()
 
-    def _if_free(self, work: Coroutine[Any, Any, object], *, first: bool = False) -> bool:
+    def _if_free(self, work: Coroutine[Any, Any, object], *, after_kept: bool = True) -> bool:
         """Do something unless another thread is at work, tell whether; warnings wait for a call of the user's."""
         assert self._turns is not None  # noqa: S101 - for engines that are shared
         try:
             with self._turns.if_free() as is_free:
                 if is_free:
-                    self._work(work, first=first)
+                    self._work(work, after_kept=after_kept)
                 return is_free
         finally:
             work.close()
