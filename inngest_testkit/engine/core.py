@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     import inngest
 
+    from inngest_testkit.data_store.base import DataStore
     from inngest_testkit.drivers.base import Bridge
     from inngest_testkit.engine.serving import Synced
     from inngest_testkit.functions.app import AppFunction
@@ -445,6 +446,11 @@ class Core:
                 self._over.append(self._finished.popitem(last=False)[0])
 
     # -- what there is
+
+    @property
+    def data(self) -> DataStore:
+        """The data store: functions, actions, source keys."""
+        return self._data
 
     @property
     def next_due(self) -> datetime | None:
