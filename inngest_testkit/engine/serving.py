@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from inngest_testkit.clock import epoch_ms
 from inngest_testkit.errors import SetupError
 from inngest_testkit.sdk.apps import App
 from inngest_testkit.sdk.registration import read_functions
+from inngest_testkit.sdk.incoming import Incoming
 from inngest_testkit.sdk.server_api import ServerApi
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ class Serving:
         add: Callable[[Served], Awaitable[None]],
     ) -> None:
         self._bridge, self._parts, self._owner, self._add = bridge, parts, owner, add
-        self._api = ServerApi(owner, limits, parts.ids.ulid, lambda: epoch_ms(parts.clock.now()))
+        #: Reads what clients send.
+        self.incoming = Incoming(limits, parts.clock)
+        self._api = ServerApi(owner, self.incoming, parts.ids.ulid)
         self._links: dict[int, ClientLink] = {}
         #: The apps that registered themselves over HTTP, by id.
         self.synced: dict[str, tuple[Synced, Mapping[str, Any]]] = {}
