@@ -63,9 +63,10 @@ class Host(Protocol):
         """Let a fake clock flow as fast as real time does."""
         ...
 
-    async def take(self, events: Sequence[Event]) -> list[str]:
-        """Take events, each with its id; return the ids of the deliveries, which are generated.
+    async def take(self, events: Sequence[Event], chosen: Sequence[str] = ()) -> list[str]:
+        """Take events; return the ids of their deliveries, which are generated unless they are `chosen`.
 
+        What comes again under an id that was chosen before has no effect. Raises `EventError` for what cannot be kept.
         Triggers are matched before this returns, unless the engine is at work; no step is run.
         """
         ...
@@ -145,9 +146,9 @@ class _Woken(ABC):
     async def _now(self, work: Callable[[Core], Coroutine[Any, Any, object]], *, after_kept: bool = True) -> bool:
         """Let the engine do something unless it is at work, tell whether; `after_kept` as for its calls."""
 
-    async def take(self, events: Sequence[Event]) -> list[str]:
+    async def take(self, events: Sequence[Event], chosen: Sequence[str] = ()) -> list[str]:
         """See `Host.take`."""
-        ids = self.core.keep(events, self._ids)
+        ids = self.core.keep(events, self._ids, chosen)
         # An app that sends while the engine waits for its answer must not wait for the engine.
         await self._now(_deliver, after_kept=False)
         self._woken.set()
@@ -195,7 +196,7 @@ class _Woken(ABC):
     async def _try(self, work: Callable[[Core], Coroutine[Any, Any, object]]) -> bool:
         try:
             await self.call(work)
-        except Exception as error:  # one event's trouble must not end the work of all others
+        except Exception as error:  # noqa: BLE001 - one event's trouble must not end the work of all others
             _log.exception("the engine could not work what was taken")
             self.errors.append(error)
             return False

@@ -41,8 +41,8 @@ IN_STEP = (
 
 
 AT_WORK = (
-    "the engine has been at work for {:g} s, and this is still in line. A step of an app cannot control the engine that "
-    "waits for its answer; otherwise look at what keeps it busy, and try again"
+    "the engine has been at work for {:g} s, and this is still in line. A step of an app cannot control the engine "
+    "that waits for its answer; otherwise look at what keeps it busy, and try again"
 )
 
 
@@ -87,8 +87,8 @@ class AsyncEngine(Surface):
     ) -> T:
         """Do something in turn; raises `UsageError` after `wait_s` seconds in line.
 
-        `of_server`: warnings wait for a call of the engine's user. `after_kept`: after what clients sent meanwhile, and all
-        that it caused.
+        `of_server`: warnings wait for a call of the engine's user. `after_kept`: after what clients sent meanwhile,
+        and all that it caused.
         """
         if self._core.live is not None:
             return await work  # calls do not exclude each other: items are worked between them

@@ -7,7 +7,7 @@ import threading
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from inngest_testkit.engine.aio import AT_WORK, IN_STEP
+from inngest_testkit.engine.aio import IN_STEP
 from inngest_testkit.engine.bridge import LoopRunner, hand_out
 from inngest_testkit.engine.options import Duration
 from inngest_testkit.engine.surface import QueueView, Surface
