@@ -55,6 +55,7 @@ def sleeping():
     return httpx.Response(206, json=[{"op": "Sleep", "id": "a" * 40, "displayName": "nap", "name": until}], headers=SDK)
 
 
+@pytest.mark.filterwarnings("ignore::inngest_testkit.FlowControlWarning")
 @pytest.mark.parametrize("case", CASES)
 async def test_a_registration_is_answered_as_recorded(client, case):
     """Of one that is refused the answer has the reasons, too, which the server only logs."""
