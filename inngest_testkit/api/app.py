@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import anyio
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
 from inngest_testkit.api import events
 from inngest_testkit.api.face import BodyError, Face, json_reply
+from inngest_testkit.api.guard import Guard
 from inngest_testkit.api.host import Host, host_of
 from inngest_testkit.api.settings import ApiSettings
 from inngest_testkit.engine import AsyncEngine, Engine
@@ -44,6 +46,7 @@ def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None =
 
     return Starlette(
         routes=[route for part in PARTS for route in part(face)],
+        middleware=[Middleware(Guard, hosts=face.settings.hosts)],
         exception_handlers={BodyError: _body_error},
         lifespan=lifespan,
     )

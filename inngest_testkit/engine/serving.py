@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.errors import SetupError
 from inngest_testkit.sdk.apps import App
-from inngest_testkit.sdk.registration import read_functions
 from inngest_testkit.sdk.incoming import Incoming
+from inngest_testkit.sdk.registration import read_functions
 from inngest_testkit.sdk.server_api import ServerApi
 
 if TYPE_CHECKING:
