@@ -94,7 +94,7 @@ async def test_a_function_that_asks_to_be_called_again_for_nothing_fails(start):
 async def test_further_steps_go_on_from_them(start):
     sleep = {"op": "Sleep", "id": "b" * 40, "displayName": "nap", "opts": {"duration": "2h"}}
     planned = [ran("c", None, "StepPlanned"), ran("d", None, "StepPlanned")]
-    app, run = await start(
+    _, run = await start(
         ([[ran("a", 1)]], answered(206, [sleep])),
         ([[ran("b", 2)]], answered(206, planned)),
         ([], answered(206, [ran("c", 3)])),
