@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
 
-from inngest_testkit.api import events, sdk
+from inngest_testkit.api import events, sdk, testkit
 from inngest_testkit.api.face import BodyError, Face, json_reply
 from inngest_testkit.api.guard import Guard
 from inngest_testkit.api.host import Host, host_of
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.routing import BaseRoute
 
-__all__ = ["PARTS", "make_app"]
+__all__ = ["PARTS", "app_of", "make_app"]
 
 #: The parts of the face; each makes its routes.
-PARTS: tuple[Callable[[Face], Sequence[BaseRoute]], ...] = (events.routes, sdk.routes)
+PARTS: tuple[Callable[[Face], Sequence[BaseRoute]], ...] = (events.routes, sdk.routes, testkit.routes)
 
 
 def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None = None) -> Starlette:
@@ -36,12 +36,16 @@ def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None =
     Run it with an ASGI server that supports lifespans, on asyncio. Raises `SetupError` for what is no engine.
     """
     host = host_of(engine) if isinstance(engine, Engine | AsyncEngine) else engine
-    face = Face(host, settings or ApiSettings())
+    return app_of(Face(host, settings or ApiSettings()))
+
+
+def app_of(face: Face) -> Starlette:
+    """Return the ASGI application of a face; see `make_app`."""
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(host.run)
+            tasks.start_soon(face.host.run)
             yield
             tasks.cancel_scope.cancel()
 
