@@ -10,7 +10,6 @@ import anyio.to_thread
 
 from inngest_testkit.engine import AsyncEngine, Engine
 from inngest_testkit.errors import SetupError
-from inngest_testkit.ids import Ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -57,8 +56,8 @@ class Host(Protocol):
 class _Woken(ABC):
     """Works what is due whenever something was taken."""
 
-    def __init__(self, ids: Ids) -> None:
-        self._woken, self._ids = anyio.Event(), ids
+    def __init__(self) -> None:
+        self._woken = anyio.Event()
 
     @property
     @abstractmethod
@@ -83,7 +82,7 @@ class _Woken(ABC):
 
     async def take(self, events: Sequence[Event], chosen: Sequence[str] = ()) -> list[str]:
         """See `Host.take`."""
-        ids = self.core.keep(events, self._ids, chosen)
+        ids = self.core.keep(events, self.core.ids_over_http, chosen)
         # An app that sends while the engine waits for its answer must not wait for the engine.
         if not self._is_busy:
             await self._deliver()
@@ -102,7 +101,7 @@ class AsyncHost(_Woken):
     """An `AsyncEngine`, on the event loop of the server."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        super().__init__(Ids(f"{engine.seed}/http", engine.clock))
+        super().__init__()
         self.engine = engine
 
     @property
@@ -136,7 +135,7 @@ class ThreadHost(_Woken):
     """An `Engine`, called in worker threads of the server, in turns with the thread that made it."""
 
     def __init__(self, engine: Engine) -> None:
-        super().__init__(Ids(f"{engine.seed}/http", engine.clock))
+        super().__init__()
         self.engine = engine
         engine._share()  # noqa: SLF001 - the engine's other face
 
