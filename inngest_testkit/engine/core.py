@@ -28,6 +28,7 @@ from inngest_testkit.errors import (
 from inngest_testkit.events import Event, to_event
 from inngest_testkit.functions.app import AppPlan
 from inngest_testkit.functions.plan import FunctionPlan
+from inngest_testkit.ids import Ids
 from inngest_testkit.lifecycle import Start
 from inngest_testkit.queue.base import ItemKind, PendingItem, QueueItem
 from inngest_testkit.runs import Dropped, Held, HistoryEntry, Run, RunStatus
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from inngest_testkit.engine.serving import Registration, Synced
     from inngest_testkit.functions.app import AppFunction
     from inngest_testkit.functions.model import Function
-    from inngest_testkit.ids import Ids
     from inngest_testkit.runs.model import StepRecord, Wait
     from inngest_testkit.state.base import StateStore
 
@@ -85,6 +85,8 @@ class Core:
         self.catalog = Catalog(parts)
         self.plans = self.catalog.plans
         self.serving = Serving(bridge, parts, self, options.limits, self.catalog.add_app)
+        #: For what comes over HTTP, in another thread than the engine's it may be.
+        self.ids_over_http = Ids(f"{options.seed}/http", self.clock)
         #: What stores that may suspend cannot be asked between calls.
         self._next_due: datetime | None = None
         self.remembers_due = options.gate is not None or not parts.never_suspend
