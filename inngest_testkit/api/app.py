@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 
 import anyio
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import Response
 
 from inngest_testkit.api import events, sdk, testkit
 from inngest_testkit.api.face import BodyError, Face, json_reply
+from inngest_testkit.api.guard import Guard
 from inngest_testkit.api.host import Host, host_of
 from inngest_testkit.api.settings import ApiSettings
 from inngest_testkit.engine import AsyncEngine, Engine
@@ -18,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from starlette.requests import Request
-    from starlette.responses import Response
     from starlette.routing import BaseRoute
 
 __all__ = ["PARTS", "app_of", "make_app"]
@@ -48,7 +51,8 @@ def app_of(face: Face) -> Starlette:
 
     return Starlette(
         routes=[route for part in PARTS for route in part(face)],
-        exception_handlers={BodyError: _body_error},
+        middleware=[Middleware(Guard, hosts=face.settings.hosts)],
+        exception_handlers={BodyError: _body_error, 405: _not_allowed},
         lifespan=lifespan,
     )
 
@@ -56,3 +60,9 @@ def app_of(face: Face) -> Starlette:
 async def _body_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, BodyError)  # noqa: S101 - the handler is registered for it
     return json_reply({"error": error.reason, "data": None, "status": error.status}, error.status)
+
+
+async def _not_allowed(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - the handler is registered for its status
+    # Source: recordings/sdk `event_api`.
+    return Response(status_code=405, headers=error.headers)

@@ -91,7 +91,10 @@ class AsyncEngine(Surface):
         and all that it caused.
         """
         if self._core.live is not None:
-            return await work  # calls do not exclude each other: items are worked between them
+            result = await work  # calls do not exclude each other: items are worked between them
+            if not of_server:
+                self._core.emit_warnings()
+            return result
         around = _around.get()
         if any(work_around.of is self for work_around in around):
             work.close()

@@ -80,7 +80,7 @@ class Core:
                 queue=self._queue,
                 lockstep=self._lockstep,
                 executor=parts.executor,
-                after=self._after_work,
+                after=self._after_item,
             )
         self.catalog = Catalog(parts)
         self.plans = self.catalog.plans
@@ -439,6 +439,10 @@ class Core:
             self.journal.forget(self._over.popleft())
         if self.remembers_due:
             self._next_due = await self._lockstep.next_due()
+
+    async def _after_item(self) -> None:
+        await self._after_work()
+        self._warner.log()
 
     def emit_warnings(self) -> None:
         """Emit the warnings of the work just done."""

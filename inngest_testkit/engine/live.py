@@ -27,7 +27,7 @@ _log = logging.getLogger("inngest_testkit")
 
 
 class Live:
-    """Hands events to the runner and due items to workers; `after` is called when an item is done.
+    """Hands events to the runner and due items to workers; `after` is called when either is done.
 
     An item is leased for as long as its work takes. One whose work raises, which only a store that fails does, is
     logged and worked again when its lease has run out.
@@ -48,7 +48,7 @@ class Live:
         self._leases: dict[str, Lease] = {}
         #: Of each item that is worked, what stops its worker.
         self._workers_of: dict[str, anyio.CancelScope] = {}
-        self._woken = self._worked = anyio.Event()
+        self._woken, self._worked = anyio.Event(), anyio.Event()
         #: While true no item is handed to a worker; events are still matched.
         self.is_held = False
         self._is_stopped = False
@@ -69,8 +69,9 @@ class Live:
             while True:
                 self._woken = anyio.Event()
                 await self._lockstep.deliver()
+                await self._after()
                 # An event that starts nothing is work that is done, too.
-                self._worked.set()
+                self._tell_waiting()
                 free = 0 if self.is_held or self._is_stopped else self._workers - len(self._leases)
                 leases = await self._queue.lease(self._clock.now(), free) if free else ()
                 for lease in leases:
@@ -98,7 +99,7 @@ class Live:
             del self._leases[lease.item.id]
             self._workers_of.pop(lease.item.id, None)
             self._woken.set()
-            self._worked.set()
+            self._tell_waiting()
 
     async def _keep_leases(self) -> None:
         while True:
@@ -112,13 +113,12 @@ class Live:
         """Return when `done` says so, or `until` has come."""
         with anyio.move_on_after(max(0.0, (until - self._clock.now()).total_seconds())):
             while not done():
-                await self._some_work()
+                await self._worked.wait()
 
-    async def _some_work(self) -> None:
-        """Return when an item is done, or events were handed over."""
-        if self._worked.is_set():
-            self._worked = anyio.Event()
-        await self._worked.wait()
+    def _tell_waiting(self) -> None:
+        """Let all go on that wait for an item to be done, or for events to be handed over."""
+        worked, self._worked = self._worked, anyio.Event()
+        worked.set()
 
     async def stop_workers(self) -> None:
         """Stop what is worked, and return when it has ended; nothing is worked until `start_workers`."""
@@ -127,7 +127,7 @@ class Live:
             worker.cancel()
         try:
             while self._leases:
-                await self._some_work()
+                await self._worked.wait()
         except BaseException:  # such as a step that asks for its own end
             self.start_workers()
             raise
