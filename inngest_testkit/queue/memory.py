@@ -197,4 +197,5 @@ class MemoryQueue:
 
     def snapshot(self) -> Sequence[PendingItem]:
         """See `Queue.snapshot`."""
-        return [PendingItem(e.item, at, e.parked) for at, _, _, e in sorted(e.order for e in self._entries.values())]
+        orders = [entry.order for entry in list(self._entries.values())]
+        return [PendingItem(e.item, at, e.parked) for at, _, _, e in sorted(orders, key=lambda order: order[:3])]
