@@ -98,6 +98,11 @@ class Core:
         await self.catalog.register(*functions)
         await self._after_work()
 
+    async def replace(self, functions: Sequence[Function], retired: Iterable[str]) -> None:
+        """Add functions in the place of others; see `Catalog.replace`."""
+        await self.catalog.replace(functions, retired)
+        await self._after_work()
+
     async def load(self, path: str | os.PathLike[str]) -> tuple[Function, ...]:
         """Add every function found below a folder, or in one file."""
         loaded = await self.catalog.load(path)
