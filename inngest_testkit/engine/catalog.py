@@ -18,7 +18,7 @@ from inngest_testkit.queue.base import ItemKind
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from inngest_testkit.engine.components import Components
     from inngest_testkit.engine.serving import Served
@@ -56,15 +56,11 @@ class Catalog:
 
         Runs under way go on in the version that they began with. Nothing changes when one has a problem.
         """
-        leaving = set(retired)
-        problems = check_functions(functions) or [
-            *self._taken_ids(functions),
-            *self._shared_actions(functions, leaving),
-        ]
+        problems = check_functions(functions) or [*self._taken_ids(functions), *self._shared_actions(functions)]
         if problems:
             raise InvalidFunctionsError(problems)
         plans = [plan_function(function) for function in functions]
-        for function_id in sorted(leaving & self.plans.keys()):
+        for function_id in [each for each in retired if each in self.plans]:
             await self._retire(function_id)
         for plan in plans:
             await self._add(plan)
@@ -77,14 +73,14 @@ class Catalog:
             if isinstance(self.plans.get(function.id), AppPlan)
         ]
 
-    def _shared_actions(self, functions: Sequence[Function], leaving: Container[str]) -> list[str]:
-        """Find the steps whose action is that of a function which is there already, and stays."""
+    def _shared_actions(self, functions: Sequence[Function]) -> list[str]:
+        """Find the steps whose action is that of a function which is there already."""
         problems = []
         for function in functions:
             for step in function.steps:
                 action = dsn(function.id, step.id)
                 owner = self._owners.get(action, function.id)
-                if owner != function.id and owner not in leaving:
+                if owner != function.id:
                     problems.append(
                         f"function {function.id!r}, step {step.id!r}: its action {action!r} is that of function "
                         f"{owner!r}, which is registered; rename one of them"
@@ -127,7 +123,6 @@ class Catalog:
         await self._data.retire_function(function_id, self._clock.now())
         await self._drop_crons(function_id)
         del self.plans[function_id]
-        self._owners = {action: owner for action, owner in self._owners.items() if owner != function_id}
 
     async def _add(self, plan: FunctionPlan) -> None:
         now, function_id = self._clock.now(), plan.function.id

@@ -36,15 +36,3 @@ async def test_nothing_changes_when_one_has_a_problem():
         with pytest.raises(InvalidFunctionsError):
             await engine._core.replace([function("new", "a"), Function("broken")], ["old"])
         assert sorted(run.function_id for run in (await engine.send("go")).runs) == ["old", "stays"]
-
-
-async def test_a_function_may_take_the_actions_of_one_that_leaves():
-    """`a-step-b`, `c` and `a`, `b-step-c` give one DSN."""
-    async with AsyncEngine() as engine:
-        await engine.register(function("a-step-b", "c"))
-        with pytest.raises(InvalidFunctionsError, match="is that of function 'a-step-b'"):
-            await engine._core.replace([function("a", "b-step-c")], [])
-        await engine._core.replace([function("a", "b-step-c")], ["a-step-b"])
-        assert [run.function_id for run in (await engine.send("go")).runs] == ["a"]
-        await engine._core.replace([function("a-step-b", "c")], ["a"])
-        assert [run.function_id for run in (await engine.send("go")).runs] == ["a-step-b"]
