@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from inngest_testkit.api import sdk
 from inngest_testkit.api.face import BodyError, Face, json_reply
 from inngest_testkit.api.host import Host, host_of
+from inngest_testkit.api.page import part as page
 from inngest_testkit.api.settings import ApiSettings
 from inngest_testkit.engine import AsyncEngine, Engine
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["PARTS", "make_app"]
 
 #: The parts of the face; each makes its routes.
-PARTS: tuple[Callable[[Face], Sequence[BaseRoute]], ...] = (sdk.routes,)
+PARTS: tuple[Callable[[Face], Sequence[BaseRoute]], ...] = (sdk.routes, page.routes)
 
 
 def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None = None) -> Starlette:
@@ -40,13 +41,17 @@ def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None =
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(host.run)
             yield
+            face.stop()
             tasks.cancel_scope.cancel()
 
-    return Starlette(
+    app = Starlette(
         routes=[route for part in PARTS for route in part(face)],
         exception_handlers={BodyError: _body_error},
         lifespan=lifespan,
     )
+    #: For whoever runs the server, see `api.server`.
+    app.state.face = face
+    return app
 
 
 async def _body_error(_: Request, error: Exception) -> Response:

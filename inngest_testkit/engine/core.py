@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from inngest_testkit.functions.app import AppFunction
     from inngest_testkit.functions.model import Function
     from inngest_testkit.ids import Ids
+    from inngest_testkit.runs import Received
     from inngest_testkit.runs.model import StepRecord, Wait
 
 __all__ = ["Core"]
@@ -208,6 +209,10 @@ class Core:
         if event.id is None or event.ts is None:
             event = event.received(id=delivery, ts=epoch_ms(self.clock.now()))
         await self._lockstep.publish(delivery, event)
+
+    def why_nothing(self, received: Received) -> str:
+        """Say why an event that was received started nothing."""
+        return self._why_nothing([received.event], [received.delivery])
 
     def _why_nothing(self, events: Sequence[Event], deliveries: Container[str]) -> str:
         """Say why a send started nothing."""
