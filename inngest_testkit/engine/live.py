@@ -46,7 +46,7 @@ class Live:
         self._clock, self._queue, self._lockstep, self._executor = clock, queue, lockstep, executor
         self._after, self._workers = after, workers
         self._leases: dict[str, Lease] = {}
-        self._woken = self._worked = anyio.Event()
+        self._woken, self._worked = anyio.Event(), anyio.Event()
         #: While true no item is handed to a worker; events are still matched.
         self.is_held = False
 
@@ -91,7 +91,8 @@ class Live:
         finally:
             del self._leases[lease.item.id]
             self._woken.set()
-            self._worked.set()
+            worked, self._worked = self._worked, anyio.Event()
+            worked.set()
 
     async def _keep_leases(self) -> None:
         while True:
@@ -105,5 +106,4 @@ class Live:
         """Return when `done` says so, or `until` has come."""
         with anyio.move_on_after(max(0.0, (until - self._clock.now()).total_seconds())):
             while not done():
-                self._worked = anyio.Event()
                 await self._worked.wait()
