@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import anyio
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
-from inngest_testkit.api import sdk
+from inngest_testkit.api import events, sdk
 from inngest_testkit.api.face import BodyError, Face, json_reply
+from inngest_testkit.api.guard import Guard
 from inngest_testkit.api.host import Host, host_of
 from inngest_testkit.api.page import part as page
 from inngest_testkit.api.settings import ApiSettings
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["PARTS", "make_app"]
 
 #: The parts of the face; each makes its routes.
-PARTS: tuple[Callable[[Face], Sequence[BaseRoute]], ...] = (sdk.routes, page.routes)
+PARTS: tuple[Callable[[Face], Sequence[BaseRoute]], ...] = (events.routes, sdk.routes, page.routes)
 
 
 def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None = None) -> Starlette:
@@ -46,6 +48,7 @@ def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None =
 
     app = Starlette(
         routes=[route for part in PARTS for route in part(face)],
+        middleware=[Middleware(Guard, hosts=face.settings.hosts)],
         exception_handlers={BodyError: _body_error},
         lifespan=lifespan,
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from typing import Any
 
+    from inngest_testkit.data_store.base import DataStore
     from inngest_testkit.engine.core import Core
     from inngest_testkit.events import Event
 
@@ -32,15 +33,20 @@ class Host(Protocol):
         """The engine's inside, to read from. What it says may change between two awaits."""
         ...
 
-    async def take(self, events: Sequence[Event]) -> list[str]:
-        """Take events, each with its id; return the ids of the deliveries, which are generated.
+    async def take(self, events: Sequence[Event], chosen: Sequence[str] = ()) -> list[str]:
+        """Take events; return the ids of their deliveries, which are generated unless they are `chosen`.
 
+        What comes again under an id that was chosen before has no effect. Raises `EventError` for what cannot be kept.
         Triggers are matched before this returns, unless the engine is at work; no step is run.
         """
         ...
 
     async def call(self, work: Callable[[Core], Coroutine[Any, Any, T]]) -> T:
         """Let the engine do something, after whatever it is doing; raises what the work raises."""
+        ...
+
+    async def ask(self, question: Callable[[DataStore], Coroutine[Any, Any, T]]) -> T:
+        """Read from the data store. It waits for no other work, unless an `Engine`'s store needs that engine's loop."""
         ...
 
     async def run(self) -> None:
@@ -67,12 +73,20 @@ class _Woken(ABC):
     async def call(self, work: Callable[[Core], Coroutine[Any, Any, T]]) -> T:
         """See `Host.call`."""
 
-    async def take(self, events: Sequence[Event]) -> list[str]:
+    @abstractmethod
+    async def _deliver(self) -> None:
+        """Hand over what was kept, without working it."""
+
+    @abstractmethod
+    async def ask(self, question: Callable[[DataStore], Coroutine[Any, Any, T]]) -> T:
+        """See `Host.ask`."""
+
+    async def take(self, events: Sequence[Event], chosen: Sequence[str] = ()) -> list[str]:
         """See `Host.take`."""
-        ids = self.core.keep(events, self._ids)
+        ids = self.core.keep(events, self._ids, chosen)
         # An app that sends while the engine waits for its answer must not wait for the engine.
         if not self._is_busy:
-            await self.call(_deliver)
+            await self._deliver()
         self._woken.set()
         return ids
 
@@ -104,6 +118,13 @@ class AsyncHost(_Woken):
         """See `Host.call`."""
         return await self.engine._call(work(self.core))  # noqa: SLF001
 
+    async def _deliver(self) -> None:
+        await self.engine._call(_deliver(self.core), after_kept=False)  # noqa: SLF001
+
+    async def ask(self, question: Callable[[DataStore], Coroutine[Any, Any, T]]) -> T:
+        """See `Host.ask`."""
+        return await question(self.core.data)
+
     async def run(self) -> None:
         """See `Host.run`."""
         if self.core.live is not None:
@@ -131,6 +152,15 @@ class ThreadHost(_Woken):
     async def call(self, work: Callable[[Core], Coroutine[Any, Any, T]]) -> T:
         """See `Host.call`."""
         return await anyio.to_thread.run_sync(lambda: self.engine._call(work(self.core)))  # noqa: SLF001
+
+    async def _deliver(self) -> None:
+        await anyio.to_thread.run_sync(lambda: self.engine._call(_deliver(self.core), after_kept=False))  # noqa: SLF001
+
+    async def ask(self, question: Callable[[DataStore], Coroutine[Any, Any, T]]) -> T:
+        """See `Host.ask`."""
+        if getattr(self.core.data, "never_suspends", False):
+            return await question(self.core.data)
+        return await self.call(lambda core: question(core.data))
 
 
 async def _deliver(core: Core) -> None:

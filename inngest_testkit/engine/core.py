@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     import inngest
 
+    from inngest_testkit.data_store.base import DataStore
     from inngest_testkit.drivers.base import Bridge
     from inngest_testkit.engine.serving import Registration, Synced
     from inngest_testkit.functions.app import AppFunction
@@ -159,14 +160,14 @@ class Core:
         else:
             await self._after_work()
 
-    def keep(self, events: Sequence[Event], ids: Ids | None = None) -> list[str]:
-        """Take events from a client that cannot be worked now; returns generated ids.
+    def keep(self, events: Sequence[Event], ids: Ids | None = None, chosen: Sequence[str] = ()) -> list[str]:
+        """Take events from a client that cannot be worked now; returns generated ids, or those that are `chosen`.
 
         They take effect when the item is finished that is worked now, or at the engine's next call. Another thread
-        than the engine's brings `ids` of its own.
+        than the engine's brings `ids` of its own. What comes again under an id that was chosen before has no effect.
         """
         now, make = epoch_ms(self.clock.now()), (ids or self.ids).ulid
-        made = [make() for _ in events]
+        made = list(chosen) or [make() for _ in events]
         self._lockstep.inbox += [
             (f"send/{one}", event.received(id=one, ts=now)) for one, event in zip(made, events, strict=True)
         ]
@@ -454,6 +455,11 @@ class Core:
                 self._over.append(self._finished.popitem(last=False)[0])
 
     # -- what there is
+
+    @property
+    def data(self) -> DataStore:
+        """The data store: functions, actions, source keys."""
+        return self._data
 
     @property
     def next_due(self) -> datetime | None:
