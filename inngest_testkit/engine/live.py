@@ -27,7 +27,7 @@ _log = logging.getLogger("inngest_testkit")
 
 
 class Live:
-    """Hands events to the runner and due items to workers; `after` is called when an item is done.
+    """Hands events to the runner and due items to workers; `after` is called when either is done.
 
     An item is leased for as long as its work takes. One whose work raises, which only a store that fails does, is
     logged and worked again when its lease has run out.
@@ -46,9 +46,12 @@ class Live:
         self._clock, self._queue, self._lockstep, self._executor = clock, queue, lockstep, executor
         self._after, self._workers = after, workers
         self._leases: dict[str, Lease] = {}
+        #: Of each item that is worked, what stops its worker.
+        self._workers_of: dict[str, anyio.CancelScope] = {}
         self._woken, self._worked = anyio.Event(), anyio.Event()
         #: While true no item is handed to a worker; events are still matched.
         self.is_held = False
+        self._is_stopped = False
 
     @property
     def is_busy(self) -> bool:
@@ -66,7 +69,10 @@ class Live:
             while True:
                 self._woken = anyio.Event()
                 await self._lockstep.deliver()
-                free = 0 if self.is_held else self._workers - len(self._leases)
+                await self._after()
+                # An event that starts nothing is work that is done, too.
+                self._tell_waiting()
+                free = 0 if self.is_held or self._is_stopped else self._workers - len(self._leases)
                 leases = await self._queue.lease(self._clock.now(), free) if free else ()
                 for lease in leases:
                     self._leases[lease.item.id] = lease
@@ -84,15 +90,16 @@ class Live:
 
     async def _work(self, lease: Lease) -> None:
         try:
-            await self._executor.work(lease)
-            await self._after()
+            with anyio.CancelScope() as self._workers_of[lease.item.id]:
+                await self._executor.work(lease)
+                await self._after()
         except Exception:  # noqa: BLE001 - whatever a store raises must not end the others
             _log.exception("%r could not be worked; it is tried again in %s", lease.item, LEASE)
         finally:
             del self._leases[lease.item.id]
+            self._workers_of.pop(lease.item.id, None)
             self._woken.set()
-            worked, self._worked = self._worked, anyio.Event()
-            worked.set()
+            self._tell_waiting()
 
     async def _keep_leases(self) -> None:
         while True:
@@ -107,3 +114,25 @@ class Live:
         with anyio.move_on_after(max(0.0, (until - self._clock.now()).total_seconds())):
             while not done():
                 await self._worked.wait()
+
+    def _tell_waiting(self) -> None:
+        """Let all go on that wait for an item to be done, or for events to be handed over."""
+        worked, self._worked = self._worked, anyio.Event()
+        worked.set()
+
+    async def stop_workers(self) -> None:
+        """Stop what is worked, and return when it has ended; nothing is worked until `start_workers`."""
+        self._is_stopped = True
+        for worker in list(self._workers_of.values()):
+            worker.cancel()
+        try:
+            while self._leases:
+                await self._worked.wait()
+        except BaseException:  # such as a step that asks for its own end
+            self.start_workers()
+            raise
+
+    def start_workers(self) -> None:
+        """Work again after `stop_workers`."""
+        self._is_stopped = False
+        self.wake()

@@ -56,6 +56,12 @@ class Lockstep:
         #: any thread and in the middle of an item's work; it takes effect when the item is finished.
         self.inbox: deque[tuple[str, Event]] = deque()
 
+    def reset(self) -> None:
+        """Drop the events that are not handled yet."""
+        self.inbox.clear()
+        self._noted.clear()
+        self._may_be_lost = True
+
     def note(self, delivery: str, event: Event) -> None:
         """Write an event down as received, once for each delivery."""
         if delivery not in self._noted:

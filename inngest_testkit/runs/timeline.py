@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from inngest_testkit.runs.model import HistoryEntry
     from inngest_testkit.runs.view import Run
 
-__all__ = ["STYLES", "Row", "render", "rows", "title"]
+__all__ = ["STYLES", "Row", "describe", "render", "rows", "title"]
 
 _WIDEST = 72
 STYLES = {"ok": "green", "retry": "yellow", "failed": "red", "waits": "cyan", "skipped": "dim", "run": "bold"}
@@ -45,14 +45,19 @@ def rows(run: Run) -> list[Row]:
     start = run.started_at
     lines = []
     for entry in run.history:
-        describe = _DESCRIBE.get(entry.kind)
-        described = describe(entry, start) if describe else None
+        described = describe(entry, start)
         if described is not None:
             kind, outcome = described
             attempt = "" if entry.attempt is None else str(entry.attempt)
             lines.append(Row(f"+{_since(entry.at, start)}", entry.step or "", attempt, outcome, kind))
     lines.extend(_expectations(run, start))
     return lines
+
+
+def describe(entry: HistoryEntry, start: datetime) -> tuple[str, str] | None:
+    """Return what an entry of a run that began at `start` tells: a key of the styles, and a text; None for nothing."""
+    tell = _DESCRIBE.get(entry.kind)
+    return tell(entry, start) if tell else None
 
 
 def render(run: Run, *, color: bool = False) -> str:

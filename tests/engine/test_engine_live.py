@@ -190,3 +190,17 @@ async def test_real_time_needs_the_wall_clock_and_an_event_loop():
         AsyncEngine(clock=WallClock(), start="2025-01-01T00:00Z")
     with pytest.raises(SetupError, match="freeze=True"):
         AsyncEngine(clock=WallClock(), freeze=True)
+
+
+async def test_what_the_work_warns_of_is_logged(caplog):
+    """There is no call that could warn."""
+    async with working() as engine:
+        bad = Function("f", on_event("next", if_="user.plan > 1"), steps=[Step("a", lambda: 1)])
+        sender = Function(
+            "g", on_event("go"), steps=[Step("a", lambda send: send({"name": "next", "user": {"plan": "pro"}}))]
+        )
+        await engine.register(bad, sender)
+        await engine.run_until_complete(await engine.send("go"))
+        while not caplog.text:
+            await anyio.lowlevel.checkpoint()
+        assert "function 'f' was not started" in caplog.text
