@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.responses import Response
 
 from inngest_testkit.api import events, sdk
 from inngest_testkit.api.face import BodyError, Face, json_reply
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from starlette.requests import Request
-    from starlette.responses import Response
     from starlette.routing import BaseRoute
 
 __all__ = ["PARTS", "make_app"]
@@ -49,7 +50,7 @@ def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None =
     app = Starlette(
         routes=[route for part in PARTS for route in part(face)],
         middleware=[Middleware(Guard, hosts=face.settings.hosts)],
-        exception_handlers={BodyError: _body_error},
+        exception_handlers={BodyError: _body_error, 405: _not_allowed},
         lifespan=lifespan,
     )
     #: For whoever runs the server, see `api.server`.
@@ -60,3 +61,9 @@ def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None =
 async def _body_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, BodyError)  # noqa: S101 - the handler is registered for it
     return json_reply({"error": error.reason, "data": None, "status": error.status}, error.status)
+
+
+async def _not_allowed(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - the handler is registered for its status
+    # Source: recordings/sdk `event_api`.
+    return Response(status_code=405, headers=error.headers)
