@@ -20,7 +20,7 @@ from inngest_testkit.cli.remains import Remains
 from inngest_testkit.clock import FakeClock, WallClock, as_utc
 from inngest_testkit.drivers.registry import Drivers
 from inngest_testkit.engine import AsyncEngine
-from inngest_testkit.errors import InvalidFunctionsError, SetupError
+from inngest_testkit.errors import InvalidFunctionsError, MissingExtraError, SetupError
 from inngest_testkit.lifecycle import TriggerExpressionWarning
 
 if TYPE_CHECKING:
@@ -82,9 +82,9 @@ def run_dev(options: DevOptions, screen: Screen) -> int:
     try:
         from inngest_testkit.api.server import listening
     except ImportError as error:
-        from inngest_testkit.errors import MissingExtraError
-
-        raise MissingExtraError("the dev server", "server") from error
+        if not (error.name or "").startswith("inngest_testkit"):
+            raise MissingExtraError("the dev server", "server") from error
+        raise
     settings = ApiSettings(
         strict=options.require_keys,
         event_keys=options.event_keys,
@@ -211,9 +211,14 @@ class DevServer:
         if note is None or not note.words:
             return
         if self._options.as_json:
-            facts = {"noted_at": note.noted_at, "stopped": note.stopped, "lost": note.open_count}
-            runs = [asdict(run) for run in note.open]
-            self._log.say("", kind="server.lost", message=note.words, runs=runs, **facts)
+            self._log.say(
+                kind="server.lost",
+                message=note.words,
+                noted_at=note.noted_at,
+                stopped=note.stopped,
+                lost=note.open_count,
+                runs=[asdict(run) for run in note.open],
+            )
         else:
             self._screen.tell("Warning", note.words)
 
@@ -227,7 +232,6 @@ class DevServer:
         functions = [self._functions.functions[name] for name in sorted(self._functions.functions)]
         if self._options.as_json:
             self._log.say(
-                "",
                 kind="server.started",
                 url=self.url,
                 event_api=f"{self.url}/e/",
@@ -272,7 +276,7 @@ class DevServer:
     def _tell_broken(self, error: SetupError) -> None:
         problems = list(error.problems) if isinstance(error, InvalidFunctionsError) else [str(error)]
         if self._options.as_json:
-            self._log.say("", kind="functions.broken", problems=problems)
+            self._log.say(kind="functions.broken", problems=problems)
             return
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         shown = "\n".join(problems[:_MOST_LINES])
@@ -292,11 +296,18 @@ class DevServer:
     def _tell_end(self) -> None:
         counts = self._log.counts
         left = len(self._journal.open_runs)
-        ends = {name: counts[name] for name in ("completed", "failed", "cancelled")}
         if self._options.as_json:
-            self._log.say("", kind="server.stopped", events=counts["events"], runs=counts["runs"], **ends, lost=left)
+            self._log.say(
+                kind="server.stopped",
+                events=counts["events"],
+                runs=counts["runs"],
+                completed=counts["completed"],
+                failed=counts["failed"],
+                cancelled=counts["cancelled"],
+                lost=left,
+            )
             return
-        parts = [f"{count} {name}" for name, count in ends.items() if count]
+        parts = [f"{counts[name]} {name}" for name in ("completed", "failed", "cancelled") if counts[name]]
         lost = [f"{left} not over, and lost"] if left else []
         told = ", ".join([*parts, *lost])
         events, runs = _counted(counts["events"], "event"), _counted(counts["runs"], "run")
@@ -324,7 +335,7 @@ def _warnings_told(warn: Callable[[str], None]) -> Iterator[None]:
         def show(message: Warning | str, *_: object, **__: object) -> None:
             warn(str(message))
 
-        warnings.showwarning = show  # type: ignore[assignment]
+        warnings.showwarning = show
         yield
 
 

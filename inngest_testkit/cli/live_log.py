@@ -17,7 +17,7 @@ import anyio.to_thread
 from inngest_testkit.durations import format_duration
 from inngest_testkit.runs.model import HistoryKind
 from inngest_testkit.runs.replay import ENDS
-from inngest_testkit.runs.timeline import STYLES, describe
+from inngest_testkit.runs.timeline import STYLES, describe, readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +87,7 @@ class LiveLog:
             most = _MOST_LINES * 2 if kind == "failed" else _MOST_LINES
             self._add("lines", lambda: self._line(entry, took), most)
 
-    def say(self, text: str, style: str = "", **facts: object) -> None:
+    def say(self, text: str = "", style: str = "", **facts: object) -> None:
         """Write a line of the server's own; for machines, the facts."""
         self._lines.append(json.dumps(facts) if self._as_json else _styled(text, style, color=self._color))
 
@@ -149,7 +149,7 @@ class LiveLog:
             parts.append(f"{entry.step}{attempt}")
         parts.append(outcome)
         if took:
-            parts.append(f"· {format_duration(_rounded(took))}")
+            parts.append(f"· {format_duration(readable(took))}")
         text = "  ".join(part for part in parts if part)
         return _styled(text, "bold" if kind == "event" else STYLES.get(kind, ""), color=self._color)
 
@@ -186,11 +186,6 @@ class LiveLog:
             machine = json.dumps({"kind": "log.left_out", "count": count})
             lines.append(machine if self._as_json else _styled(text, "dim", color=self._color))
         return "".join(f"{line}\n" for line in lines)
-
-
-def _rounded(span: timedelta) -> timedelta:
-    """To the millisecond, which is as exact as the measurement."""
-    return span - type(span)(microseconds=span.microseconds % _MILLISECOND)
 
 
 def _to_stdout(text: str) -> None:

@@ -71,7 +71,7 @@ class Note:
         until = f"{datetime.fromisoformat(self.noted_at).astimezone():%H:%M:%S}"
         if self.stopped and not self.open_count:
             return ""
-        how = f"was stopped at {until}" if self.stopped else f"ran here until {until} was killed"
+        how = f"ran here was stopped at {until}" if self.stopped else f"ran here until {until} was killed"
         lost = self._lost()
         after = "" if self.stopped else "; events accepted after its last note, up to one second, are not listed"
         return f"the server that {how}: {lost}{after}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from inngest_testkit.durations import format_duration
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     from inngest_testkit.runs.model import HistoryEntry
     from inngest_testkit.runs.view import Run
 
-__all__ = ["STYLES", "Row", "describe", "render", "rows", "title"]
+__all__ = ["STYLES", "Row", "describe", "readable", "render", "rows", "title"]
 
 _WIDEST = 72
+_MILLISECOND = timedelta(milliseconds=1)
 STYLES = {"ok": "green", "retry": "yellow", "failed": "red", "waits": "cyan", "skipped": "dim", "run": "bold"}
 
 
@@ -107,7 +109,12 @@ def _moment(moment: datetime) -> str:
 
 
 def _since(moment: datetime, start: datetime) -> str:
-    return format_duration(moment - start)
+    return format_duration(readable(moment - start))
+
+
+def readable(span: timedelta) -> timedelta:
+    """Cut a span to whole milliseconds, unless it is shorter than one: what is below is noise of real time."""
+    return span - span % _MILLISECOND if span > _MILLISECOND else span
 
 
 def _short(text: str) -> str:
