@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
 
-from inngest_testkit.api import events, sdk
+from inngest_testkit.api import events, sdk, testkit
 from inngest_testkit.api.face import BodyError, Face, json_reply
 from inngest_testkit.api.guard import Guard
 from inngest_testkit.api.host import Host, host_of
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.routing import BaseRoute
 
-__all__ = ["PARTS", "make_app"]
+__all__ = ["PARTS", "app_of", "make_app"]
 
 #: The parts of the face; each makes its routes.
-PARTS: tuple[Callable[[Face], Sequence[BaseRoute]], ...] = (events.routes, sdk.routes, page.routes)
+PARTS: tuple[Callable[[Face], Sequence[BaseRoute]], ...] = (events.routes, sdk.routes, testkit.routes, page.routes)
 
 
 def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None = None) -> Starlette:
@@ -37,12 +37,16 @@ def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None =
     Run it with an ASGI server that supports lifespans, on asyncio. Raises `SetupError` for what is no engine.
     """
     host = host_of(engine) if isinstance(engine, Engine | AsyncEngine) else engine
-    face = Face(host, settings or ApiSettings())
+    return app_of(Face(host, settings or ApiSettings()))
+
+
+def app_of(face: Face) -> Starlette:
+    """Return the ASGI application of a face; see `make_app`."""
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(host.run)
+            tasks.start_soon(face.host.run)
             yield
             face.stop()
             tasks.cancel_scope.cancel()
@@ -53,7 +57,7 @@ def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None =
         exception_handlers={BodyError: _body_error, 405: _not_allowed},
         lifespan=lifespan,
     )
-    #: For whoever runs the server, see `api.server`.
+    #: For whoever runs the server, see `api.foreground`.
     app.state.face = face
     return app
 

@@ -46,8 +46,8 @@ def dev(
             "-u",
             metavar="URL",
             show_default=False,
-            help="Where an app serves its functions, such as http://localhost:3000/api/inngest. It is asked to register "
-            "until it does, and again when it changes. May be repeated.",
+            help="Where an app serves its functions, such as http://localhost:3000/api/inngest. It is asked to "
+            "register until it does, and again when it changes. May be repeated.",
         ),
     ] = None,
     host: Annotated[str, typer.Option(metavar="HOST", help="The address to listen on.")] = "127.0.0.1",
@@ -92,15 +92,10 @@ def dev(
     no_reload: Annotated[
         bool, typer.Option("--no-reload", help="Do not load functions again when their files change.")
     ] = False,
-    control: Annotated[
-        bool | None,
-        typer.Option(
-            "--control/--no-control",
-            show_default=False,
-            help="Open the page and /testkit, which steer the server.  "
-            "[default: open if HOST is of this machine alone]",
-        ),
-    ] = None,
+    remote_control: Annotated[
+        bool,
+        typer.Option("--remote-control", help="Open the page and /testkit to other machines, too."),
+    ] = False,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
@@ -146,7 +141,7 @@ def dev(
             no_poll=no_poll,
             keep=keep,
             no_reload=no_reload,
-            control=control,
+            remote_control=remote_control,
             allowed_hosts=tuple(allow_host or ()),
             log_level=Level[level.upper()],
             as_json=as_json,

@@ -28,7 +28,7 @@ class Control:
     """An engine's controls, on both kinds of clocks."""
 
     def __init__(self, core: Core, parts: Components) -> None:
-        self._core, self._parts = core, parts
+        self._core, self._parts, self._auto = core, parts, core.auto
         #: Called when the engine has been reset, by whoever keeps something of it.
         self.on_reset: list[Callable[[], None]] = []
 
@@ -158,9 +158,11 @@ class Control:
         parts.ids.restart()
         for version in await parts.data.scheduled():
             await parts.runner.schedule_crons(version)
+        self._core.auto = self._auto
         for told in self.on_reset:
             told()
         if live is not None:
+            live.is_held = False
             live.start_workers()
 
 

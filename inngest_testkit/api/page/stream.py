@@ -9,23 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 from starlette.responses import StreamingResponse
-from starlette.routing import Route
 
 from inngest_testkit.api.page.assets import HEADERS
 from inngest_testkit.api.page.runs import status_view
 from inngest_testkit.api.page.values import moment
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from starlette.requests import Request
     from starlette.responses import Response
 
     from inngest_testkit.api.face import Face
     from inngest_testkit.runs import HistoryEntry
-    from inngest_testkit.runs.journal import Journal
 
-__all__ = ["MOST_WAITING", "Hub", "Reader", "stream_route"]
+__all__ = ["MOST_WAITING", "Hub", "Reader", "stream_of"]
 
 #: Transitions that wait for a reader; one that is further behind is dropped, connects again and reads anew.
 MOST_WAITING = 5_000
@@ -85,7 +83,7 @@ class Hub:
     def __init__(self, face: Face, *, heartbeat_s: float = HEARTBEAT_S) -> None:
         self._face, self._heartbeat_s = face, heartbeat_s
         self.readers: list[Reader] = []
-        self._journal: Journal | None = None
+        self._listens = False
         face.at_stop.append(self.close)
 
     def close(self) -> None:
@@ -94,15 +92,11 @@ class Hub:
             reader.end()
 
     def _attach(self) -> None:
-        """Listen to the engine's journal, which is another one after a reset."""
-        wanted = self._face.host.core.journal if self.readers else None
-        if wanted is self._journal:
-            return
-        if self._journal is not None:
-            self._journal.listeners.remove(self._push)
-        if wanted is not None:
-            wanted.listeners.append(self._push)
-        self._journal = wanted
+        """Listen to the engine's journal as long as anyone reads."""
+        listeners = self._face.host.core.journal.listeners
+        if bool(self.readers) != self._listens:
+            (listeners.append if self.readers else listeners.remove)(self._push)
+            self._listens = not self._listens
 
     def _push(self, entry: HistoryEntry) -> None:
         for reader in self.readers:
@@ -119,7 +113,6 @@ class Hub:
                 entries = await reader.wait(self._heartbeat_s)
                 if reader.is_over:
                     return
-                self._attach()
                 yield b"".join(self._message(entry) for entry in entries) + self._status()
         finally:
             self.readers = [each for each in self.readers if each is not reader]
@@ -146,11 +139,11 @@ def _event(name: str, value: dict[str, Any]) -> bytes:
     return f"event: {name}\ndata: {json.dumps(value, separators=(',', ':'))}\n\n".encode()
 
 
-def stream_route(face: Face) -> Route:
-    """Return `/page/stream`."""
+def stream_of(face: Face) -> Callable[[Request], Awaitable[Response]]:
+    """Return what answers with the stream of a face."""
     hub = Hub(face)
 
     async def endpoint(_: Request) -> Response:
         return StreamingResponse(hub.stream(), headers=HEADERS, media_type="text/event-stream")
 
-    return Route("/page/stream", endpoint, methods=["GET"])
+    return endpoint
