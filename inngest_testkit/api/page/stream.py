@@ -27,8 +27,8 @@ __all__ = ["MOST_WAITING", "Hub", "Reader", "stream_of"]
 
 #: Transitions that wait for a reader; one that is further behind is dropped, connects again and reads anew.
 MOST_WAITING = 5_000
-#: Seconds without a transition after which the time is told.
-HEARTBEAT_S = 5.0
+#: Seconds between two looks at the clock, which may be moved without a transition; and without any message at all.
+LOOK_S, HEARTBEAT_S = 1.0, 15.0
 #: Seconds in which transitions are gathered for one write.
 _GATHERED_S = 0.05
 
@@ -80,8 +80,8 @@ class Reader:
 class Hub:
     """The open pages of one face; it listens to the journal as long as there are any."""
 
-    def __init__(self, face: Face, *, heartbeat_s: float = HEARTBEAT_S) -> None:
-        self._face, self._heartbeat_s = face, heartbeat_s
+    def __init__(self, face: Face, *, look_s: float = LOOK_S, heartbeat_s: float = HEARTBEAT_S) -> None:
+        self._face, self._look_s, self._heartbeat_s = face, look_s, heartbeat_s
         self.readers: list[Reader] = []
         self._listens = False
         face.at_stop.append(self.close)
@@ -103,20 +103,30 @@ class Hub:
             reader.push(entry)
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """Give the stream of one page: its time first, then what happens, and the time whenever nothing does."""
+        """Give the stream of one page: where the engine stands first, then what happens."""
         reader = Reader()
         self.readers = [*self.readers, reader]
         try:
             self._attach()
+            seen, quiet_s = self._seen(), 0.0
             yield b"retry: 1000\n\n" + self._status()
             while True:
-                entries = await reader.wait(self._heartbeat_s)
+                entries = await reader.wait(self._look_s)
                 if reader.is_over:
                     return
-                yield b"".join(self._message(entry) for entry in entries) + self._status()
+                before, seen = seen, self._seen()
+                quiet_s = 0.0 if entries or seen != before else quiet_s + self._look_s
+                if quiet_s == 0.0 or quiet_s >= self._heartbeat_s:
+                    quiet_s = 0.0
+                    yield b"".join(self._message(entry) for entry in entries) + self._status()
         finally:
             self.readers = [each for each in self.readers if each is not reader]
             self._attach()
+
+    def _seen(self) -> dict[str, Any]:
+        """What is news when it changes: not real time, which always does."""
+        status = status_view(self._face.host.core, {})
+        return status if status["virtual"] else {**status, "now": None}
 
     def _status(self) -> bytes:
         return _event("status", status_view(self._face.host.core, {}))

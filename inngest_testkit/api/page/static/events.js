@@ -44,7 +44,7 @@ export async function read(key, isShown) {
   const told = JSON.stringify([list, key]);
   if (told !== before.list) swap(byId("rows"), rows(list, key));
   before.list = told;
-  const about = JSON.stringify([key, detail]);
+  const about = JSON.stringify([key, detail, list.events.length > 0]);
   if (about !== before.detail || !byId("detail").hasChildNodes()) swap(byId("detail"), shown(key, detail, list));
   before.detail = about;
 }
