@@ -121,9 +121,11 @@ class Control:
         core = self._core
         item = self._next_work(core.clock.now())
         left = "work is under way" if item is None else f"{item.item!r} is due {format_moment(item.at)}"
+        number = len(core.journal.open_runs)
+        runs = "1 run is" if number == 1 else f"{number} runs are"
         return (
-            f"{len(core.journal.open_runs)} runs are not over at {format_moment(core.clock.now())}, and the limit of "
-            f"{limit} is reached: {left}. Raise limit=, or look at what keeps them busy"
+            f"{runs} not over at {format_moment(core.clock.now())}, and the limit of {limit} is reached: {left}. "
+            "Raise limit=, or look at what keeps the engine busy"
         )
 
     async def reset(self) -> None:

@@ -95,7 +95,7 @@ def test_a_run_shows_its_steps_waits_error_and_event(tab, server, engine):
     open_run(tab, server, run)
     expect(tab.locator("h1")).to_have_text("order")
     expect(tab.locator("#detail")).to_contain_text(run.id)
-    waits = tab.locator(".waits li")
+    waits = tab.locator(".lines li").filter(has=tab.locator(".until"))
     expect(waits).to_have_count(2)
     expect(waits.nth(0)).to_contain_text("review waits until 2024-01-04 00:00:00")
     expect(waits.nth(1)).to_contain_text("returned waits for shop/order.returned until 2024-01-31 00:00:00")
