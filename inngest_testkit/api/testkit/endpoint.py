@@ -37,6 +37,7 @@ __all__ = [
     "body_of",
     "endpoint",
     "one_of",
+    "problem_of_caller",
     "query_of",
 ]
 
@@ -143,13 +144,19 @@ def _check_caller(face: Face, request: Request) -> None:
     """Refuse callers from elsewhere. Pages of other sites, in a browser here, are refused for all routes (`Guard`)."""
     if face.settings.strict:
         raise RefusedError(403, "/testkit is for the dev mode, and this server is strict; start it with strict=False")
+    if problem := problem_of_caller(face, request):
+        raise RefusedError(403, f"/testkit {problem}")
+
+
+def problem_of_caller(face: Face, request: Request) -> str:
+    """Say why who asks may not steer the engine, nor look into it; empty for who may."""
     client = request.client
-    if not face.settings.remote_control and client is not None and not _is_loopback(client.host):
-        raise RefusedError(
-            403,
-            f"/testkit is open to this machine only, and the request came from {client.host}; to open it to all who "
-            "reach the server, start it with ApiSettings(remote_control=True)",
-        )
+    if face.settings.remote_control or client is None or _is_loopback(client.host):
+        return ""
+    return (
+        f"is open to this machine only, and the request came from {client.host}; to open it to all who reach the "
+        "server, start it with --remote-control, or with ApiSettings(remote_control=True)"
+    )
 
 
 def _is_loopback(host: str) -> bool:
