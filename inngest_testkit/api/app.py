@@ -15,6 +15,7 @@ from inngest_testkit.api import events, sdk, testkit
 from inngest_testkit.api.face import BodyError, Face, json_reply
 from inngest_testkit.api.guard import Guard
 from inngest_testkit.api.host import Host, host_of
+from inngest_testkit.api.page import part as page
 from inngest_testkit.api.settings import ApiSettings
 from inngest_testkit.engine import AsyncEngine, Engine
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["PARTS", "app_of", "make_app"]
 
 #: The parts of the face; each makes its routes.
-PARTS: tuple[Callable[[Face], Sequence[BaseRoute]], ...] = (events.routes, sdk.routes, testkit.routes)
+PARTS: tuple[Callable[[Face], Sequence[BaseRoute]], ...] = (events.routes, sdk.routes, testkit.routes, page.routes)
 
 
 def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None = None) -> Starlette:
@@ -47,14 +48,18 @@ def app_of(face: Face) -> Starlette:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(face.host.run)
             yield
+            face.stop()
             tasks.cancel_scope.cancel()
 
-    return Starlette(
+    app = Starlette(
         routes=[route for part in PARTS for route in part(face)],
         middleware=[Middleware(Guard, hosts=face.settings.hosts)],
         exception_handlers={BodyError: _body_error, 405: _not_allowed},
         lifespan=lifespan,
     )
+    #: For whoever runs the server, see `api.foreground`.
+    app.state.face = face
+    return app
 
 
 async def _body_error(_: Request, error: Exception) -> Response:

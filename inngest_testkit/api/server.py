@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import uvicorn
-from starlette.requests import ClientDisconnect
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from inngest_testkit.api.app import app_of
@@ -278,6 +277,8 @@ async def _running(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]
 async def _stop(server: uvicorn.Server) -> None:
     for each in server.servers:
         each.close()
+    # Some may have been accepted that are not connections yet.
+    await asyncio.sleep(0)
     for connection in list(server.server_state.connections):
         connection.transport.abort()
     # Once the requests know that nobody is left to read their answers, such as a stream of events.
@@ -291,12 +292,11 @@ async def _stop(server: uvicorn.Server) -> None:
 
 
 def _quiet(app: ASGIApp) -> ASGIApp:
-    """Return the app without the tracebacks of requests whose client is gone, or whose server stops."""
+    """Return the app without the tracebacks of requests whose server stops."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         # Of a request, only the server's stop is a cancellation.
-        ended = (ClientDisconnect, asyncio.CancelledError) if scope["type"] == "http" else ()
-        with contextlib.suppress(*ended):
+        with contextlib.suppress(*[asyncio.CancelledError] * (scope["type"] == "http")):
             await app(scope, receive, send)
 
     return answer

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inngest_testkit.cli import dev_command
 from inngest_testkit.cli.output import Screen, reported
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ EXAMPLES = {
         f"{NAME} graph functions/",
         f"{NAME} graph functions/payment/inngest.json --mermaid",
     ),
+    "dev": dev_command.EXAMPLES,
 }
 
 _STATUS = """\b
@@ -165,6 +167,9 @@ def graph(
     screen = Screen.of_stdout()
     with reported(screen):
         draw_functions(path, screen, mermaid=mermaid)
+
+
+app.command(epilog=_epilog(dev_command.STATUS, "dev"))(dev_command.dev)
 
 
 @app.command()

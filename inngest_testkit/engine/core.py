@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from inngest_testkit.engine.serving import Registration, Synced
     from inngest_testkit.functions.app import AppFunction
     from inngest_testkit.functions.model import Function
+    from inngest_testkit.runs import Received
     from inngest_testkit.runs.model import StepRecord
     from inngest_testkit.state.base import StateStore
 
@@ -99,6 +100,11 @@ class Core:
     async def register(self, *functions: Function) -> None:
         """Add functions, or new versions of those that are there; nothing is added when one has a problem."""
         await self.catalog.register(*functions)
+        await self._after_work()
+
+    async def replace(self, functions: Sequence[Function], retired: Iterable[str]) -> None:
+        """Add functions in the place of others; see `Catalog.replace`."""
+        await self.catalog.replace(functions, retired)
         await self._after_work()
 
     async def load(self, path: str | os.PathLike[str]) -> tuple[Function, ...]:
@@ -211,6 +217,10 @@ class Core:
         if event.id is None or event.ts is None:
             event = event.received(id=delivery, ts=epoch_ms(self.clock.now()))
         await self._lockstep.publish(delivery, event)
+
+    def why_nothing(self, received: Received) -> str:
+        """Say why an event that was received started nothing."""
+        return self._why.nothing([received.event], [received.delivery])
 
     def why_unmatched(self, event: Event) -> str:
         """Say why an event started nothing and ended no wait."""

@@ -6,7 +6,6 @@ import ipaddress
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, RootModel, TypeAdapter, ValidationError
 from starlette.routing import Route
@@ -38,6 +37,7 @@ __all__ = [
     "body_of",
     "endpoint",
     "one_of",
+    "problem_of_caller",
     "query_of",
 ]
 
@@ -141,19 +141,22 @@ def _refused(status: int, reason: str) -> Response:
 
 
 def _check_caller(face: Face, request: Request) -> None:
-    """Refuse callers from elsewhere, and the pages of other sites in a browser here."""
+    """Refuse callers from elsewhere. Pages of other sites, in a browser here, are refused for all routes (`Guard`)."""
     if face.settings.strict:
         raise RefusedError(403, "/testkit is for the dev mode, and this server is strict; start it with strict=False")
+    if problem := problem_of_caller(face, request):
+        raise RefusedError(403, f"/testkit {problem}")
+
+
+def problem_of_caller(face: Face, request: Request) -> str:
+    """Say why who asks may not steer the engine, nor look into it; empty for who may."""
     client = request.client
-    if not face.settings.remote_control and client is not None and not _is_loopback(client.host):
-        raise RefusedError(
-            403,
-            f"/testkit is open to this machine only, and the request came from {client.host}; to open it to all who "
-            "reach the server, start it with ApiSettings(remote_control=True)",
-        )
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise RefusedError(403, f"/testkit is not open to pages of {origin}: call it from the test, not from the page")
+    if face.settings.remote_control or client is None or _is_loopback(client.host):
+        return ""
+    return (
+        f"is open to this machine only, and the request came from {client.host}; to open it to all who reach the "
+        "server, start it with --remote-control, or with ApiSettings(remote_control=True)"
+    )
 
 
 def _is_loopback(host: str) -> bool:
