@@ -49,6 +49,9 @@ class Live:
         self._woken = self._worked = anyio.Event()
         #: While true no item is handed to a worker; events are still matched.
         self.is_held = False
+        #: Whether events are handed to the runner, and due items to workers. Where another process does the one or the
+        #: other, they are left in their store.
+        self.delivers = self.works = True
 
     @property
     def is_busy(self) -> bool:
@@ -65,8 +68,11 @@ class Live:
             tasks.start_soon(self._keep_leases)
             while True:
                 self._woken = anyio.Event()
-                await self._lockstep.deliver()
-                free = 0 if self.is_held else self._workers - len(self._leases)
+                if self.delivers:
+                    await self._lockstep.deliver()
+                else:
+                    await self._lockstep.publish_kept()
+                free = 0 if self.is_held or not self.works else self._workers - len(self._leases)
                 leases = await self._queue.lease(self._clock.now(), free) if free else ()
                 for lease in leases:
                     self._leases[lease.item.id] = lease
@@ -100,6 +106,12 @@ class Live:
                 extended = await self._queue.extend(lease, self._clock.now() + LEASE)
                 if lease.item.id in self._leases:
                     self._leases[lease.item.id] = extended
+
+    async def finish(self, until: datetime) -> int:
+        """Begin nothing more, and wait until what is worked has ended, or `until` has come; return what has not."""
+        self.is_held, self.delivers = True, False
+        await self.wait_until(lambda: not self._leases, until)
+        return len(self._leases)
 
     async def wait_until(self, done: Callable[[], bool], until: datetime) -> None:
         """Return when `done` says so, or `until` has come."""
