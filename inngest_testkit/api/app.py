@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 from starlette.applications import Starlette
 
+from inngest_testkit.api import sdk
 from inngest_testkit.api.face import BodyError, Face, json_reply
 from inngest_testkit.api.host import Host, host_of
 from inngest_testkit.api.settings import ApiSettings
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["PARTS", "make_app"]
 
 #: The parts of the face; each makes its routes.
-PARTS: tuple[Callable[[Face], Sequence[BaseRoute]], ...] = ()
+PARTS: tuple[Callable[[Face], Sequence[BaseRoute]], ...] = (sdk.routes,)
 
 
 def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None = None) -> Starlette:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from starlette.responses import Response
 
+from inngest_testkit.sdk.signatures import is_hash_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -39,6 +41,14 @@ class Face:
 
     host: Host
     settings: ApiSettings
+
+    def knows_signing_key(self, request: Request) -> bool:
+        """Whether whoever asks has the app's signing key, whose hash goes with the request; anyone may without one."""
+        key = self.settings.signing_key
+        if key is None:
+            return True
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        return is_hash_of(given, key)
 
     async def body(self, request: Request, most: int | None = None) -> bytes:
         """Return a request's body; raises `BodyError` for one over `most` bytes (the settings'), or too slow.

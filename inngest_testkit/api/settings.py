@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inngest_testkit.errors import SetupError
+from inngest_testkit.sdk.signatures import is_signing_key
 
 __all__ = ["ApiSettings"]
 
@@ -27,7 +28,14 @@ class ApiSettings:
     hosts: tuple[str, ...] = ()
     control: bool = True
 
+    @property
+    def server_kind(self) -> str:
+        """What the server says it is: `dev`, or, when it signs, `cloud`."""
+        return "dev" if self.signing_key is None else "cloud"
+
     def __post_init__(self) -> None:
+        if self.signing_key is not None and not is_signing_key(self.signing_key):
+            raise SetupError("signing_key is hexadecimal, after a prefix such as signkey-prod-; found something else")
         if self.max_body < 1:
             raise SetupError(f"max_body is a number of bytes from 1, found {self.max_body!r}")
         if self.body_timeout_s <= 0:

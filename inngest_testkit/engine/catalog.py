@@ -106,10 +106,11 @@ class Catalog:
         self._check_ids(served)
         there = {function.id for function in served.functions}
         for function_id, plan in list(self.plans.items()):
-            is_of_app = isinstance(plan, AppPlan) and plan.function.app_id == served.app.app_id
+            is_of_app = isinstance(plan, AppPlan) and plan.function.app_id == served.app_id
             if is_of_app and function_id not in there:
                 await self._retire(function_id)
-        self._parts.apps.add(served.app, [function.id for function in served.functions])
+        for function, app in zip(served.functions, served.apps, strict=True):
+            self._parts.apps.add(app, [function.id])
         for function in served.functions:
             await self._make_live(plan_app_function(function))
 

@@ -42,12 +42,11 @@ if TYPE_CHECKING:
 
     from inngest_testkit.data_store.base import DataStore, FunctionVersion
     from inngest_testkit.drivers.base import Bridge
-    from inngest_testkit.engine.serving import Synced
+    from inngest_testkit.engine.serving import Registration, Synced
     from inngest_testkit.functions.app import AppFunction
     from inngest_testkit.functions.model import Function
     from inngest_testkit.ids import Ids
     from inngest_testkit.runs.model import StepRecord, Wait
-    from inngest_testkit.sdk.protocol import Transport
 
 __all__ = ["Core"]
 
@@ -119,9 +118,9 @@ class Core:
         await self._functions_changed()
         return served
 
-    async def sync(self, registered: Mapping[str, Any], transport: Transport, signing_key: str | None) -> Synced:
-        """Add the functions of an app that registers itself, to be called through `transport`."""
-        synced = await self.serving.sync(registered, transport, signing_key)
+    async def sync(self, registration: Registration, signing_key: str | None) -> Synced:
+        """Add the functions of an app elsewhere that registers itself; see `Serving.sync`."""
+        synced = await self.serving.sync(registration, signing_key)
         await self._functions_changed()
         return synced
 

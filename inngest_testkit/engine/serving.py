@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.clock import epoch_ms
 from inngest_testkit.errors import SetupError
 from inngest_testkit.sdk.apps import App
-from inngest_testkit.sdk.registration import read_functions
+from inngest_testkit.sdk.registration import address_of, read_functions
 from inngest_testkit.sdk.server_api import ServerApi
 
 if TYPE_CHECKING:
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from inngest_testkit.sdk.client import ClientLink
     from inngest_testkit.sdk.limits import Limits
     from inngest_testkit.sdk.protocol import Transport
+    from inngest_testkit.sdk.transports.http import HttpTransport
 
-__all__ = ["Served", "Serving", "Synced"]
+__all__ = ["Registration", "Served", "Serving", "Synced"]
 
 _SYNC_HEADERS = {"user-agent": "Inngest", "content-type": "application/json"}
 
@@ -33,17 +34,30 @@ _SYNC_HEADERS = {"user-agent": "Inngest", "content-type": "application/json"}
 class Served:
     """An app, and the functions that it registered."""
 
-    app: App
+    app_id: str
     functions: tuple[AppFunction, ...]
+    #: Where each is called.
+    apps: tuple[App, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What an app elsewhere says of itself: its functions' configurations as they came, and what it is made of."""
+
+    app_id: str
+    functions: Sequence[Mapping[str, Any]]
+    url: str = ""
+    sdk: str = ""
+    framework: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Synced:
     """What came of an app's registration; `is_modified` is false for one like the app's last."""
 
-    app: App
+    registration: Registration
     functions: tuple[AppFunction, ...]
-    is_modified: bool
+    is_modified: bool = True
 
 
 class Serving:
@@ -63,8 +77,10 @@ class Serving:
         self._bridge, self._parts, self._owner, self._add = bridge, parts, owner, add
         self._api = ServerApi(owner, limits, parts.ids.ulid, lambda: epoch_ms(parts.clock.now()))
         self._links: dict[int, ClientLink] = {}
+        #: By address; functions of one address share the connections.
+        self._transports: dict[str, HttpTransport] = {}
         #: The apps that registered themselves over HTTP, by id.
-        self.synced: dict[str, tuple[Synced, Mapping[str, Any]]] = {}
+        self.synced: dict[str, Synced] = {}
         self.take: Callable[[Sequence[Event]], Sequence[str]]
         self.take_async: Callable[[Sequence[Event]], Awaitable[Sequence[str]]]
 
@@ -156,22 +172,31 @@ class Serving:
     ) -> tuple[AppFunction, ...]:
         app_id = str(registered.get("appname") or "")
         functions = read_functions(app_id, registered.get("functions") or [])
-        await self._add(Served(App(app_id, transport, signing_key), functions))
+        await self._add(Served(app_id, functions, (App(app_id, transport, signing_key),) * len(functions)))
         return functions
 
-    async def sync(self, registered: Mapping[str, Any], transport: Transport, signing_key: str | None) -> Synced:
-        """Take the registration of an app elsewhere; its functions are called through `transport` from then on.
+    async def sync(self, registration: Registration, signing_key: str | None) -> Synced:
+        """Take the registration of an app elsewhere; each function is called at the address that it names.
 
-        Raises `InvalidFunctionsError` with every problem of every function; nothing changes then.
+        Runs under way go on with the new code. Raises `InvalidFunctionsError` with every problem of every function,
+        `SetupError` for an address that is none; nothing changes then.
         """
-        app_id = str(registered.get("appname") or "")
+        app_id = registration.app_id
+        functions = read_functions(app_id, registration.functions)
         last = self.synced.get(app_id)
-        functions = read_functions(app_id, registered.get("functions") or [])
-        app = App(app_id, transport, signing_key)
-        await self._add(Served(app, functions))
-        synced = Synced(app, functions, is_modified=last is None or last[1] != registered)
-        self.synced[app_id] = synced, registered
-        return synced
+        if last is not None and last.registration == registration:
+            return replace(last, is_modified=False)
+        apps = {each: App(app_id, self._transport_to(address_of(each)), signing_key) for each in functions}
+        await self._add(Served(app_id, functions, tuple(apps.values())))
+        self.synced[app_id] = Synced(registration, functions)
+        return self.synced[app_id]
+
+    def _transport_to(self, address: str) -> HttpTransport:
+        from inngest_testkit.sdk.transports.http import HttpTransport
+
+        if address not in self._transports:
+            self._transports[address] = HttpTransport(address, bridge=self._bridge)
+        return self._transports[address]
 
     async def close(self) -> None:
         """Give the clients their own connections back, and close the apps' transports."""

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from inngest_testkit.cron import Schedule, jitter_problem
 from inngest_testkit.errors import CronError, InvalidFunctionsError
@@ -22,7 +22,7 @@ from inngest_testkit.functions.model import Trigger
 from inngest_testkit.functions.options import check_options
 from inngest_testkit.functions.problems import Problem
 
-__all__ = ["LONGEST_NAME", "MOST_TRIGGERS", "read_functions"]
+__all__ = ["LONGEST_NAME", "MOST_TRIGGERS", "address_of", "read_functions"]
 
 MOST_TRIGGERS = 10
 #: Bytes of UTF-8 that the name of a trigger's event, or a schedule, may have.
@@ -81,6 +81,14 @@ def _read_function(app_id: str, function: Section) -> AppFunction:
         retries=retries,
         config=dict(function.content),
     )
+
+
+def address_of(function: AppFunction) -> str:
+    """Return where a function is called, without what the query says of function and step."""
+    step = next(iter(function.config["steps"].values()))
+    url = urlsplit(str(step["runtime"]["url"]))
+    kept = [(name, value) for name, value in parse_qsl(url.query) if name not in ("fnId", "stepId")]
+    return urlunsplit(url._replace(query=urlencode(kept)))
 
 
 def _read_triggers(function: Section) -> tuple[Trigger, ...]:

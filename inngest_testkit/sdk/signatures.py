@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from inngest_testkit.sdk.protocol import CallRequest
 
-__all__ = ["sign", "signed_headers", "verify"]
+__all__ = ["is_hash_of", "is_signing_key", "sign", "signed_headers", "verify"]
 
 _PREFIX = re.compile(r"signkey-\w+-")
 
@@ -46,6 +46,20 @@ def verify(body: bytes, key: str, signature: str) -> bool:
     fields = parse_qs(signature)
     seconds, digest = fields.get("t", [""])[0], fields.get("s", [""])[0]
     return hmac.compare_digest(digest.encode(), _digest(body, key, seconds).encode())
+
+
+def is_signing_key(text: str) -> bool:
+    """Whether a text is a signing key: hexadecimal, after a prefix or none."""
+    return re.fullmatch(r"([0-9a-fA-F]{2})+", _secret(text)) is not None
+
+
+def is_hash_of(given: str, key: str) -> bool:
+    """Whether `given` is what an SDK proves with that it knows the key: SHA-256 of its bytes, in hex.
+
+    Some SDKs (JavaScript's) leave the key's prefix before the hash. Compared in constant time.
+    """
+    known = hashlib.sha256(bytes.fromhex(_secret(key))).hexdigest()
+    return hmac.compare_digest(_secret(given).encode(), known.encode())
 
 
 def _canonical(body: bytes) -> bytes:

@@ -1,0 +1,85 @@
+"""The endpoints for SDKs: apps register themselves.
+
+Source: recordings/sdk README, "Registration", `register.json`; the server's `pkg/devserver/api.go`.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from starlette.routing import Route
+
+from inngest_testkit.api.face import Face, json_reply
+from inngest_testkit.engine.serving import Registration
+from inngest_testkit.errors import InvalidFunctionsError, SetupError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from inngest_testkit.engine.serving import Synced
+
+__all__ = ["app_uuid", "registration_of", "routes", "sync"]
+
+_EXPECTED_KIND = "x-inngest-expected-server-kind"
+
+
+def routes(face: Face) -> list[Route]:
+    """Return the routes that SDKs register at."""
+    return [Route("/fn/register", partial(_register, face), methods=["POST", "PUT"])]
+
+
+async def _register(face: Face, request: Request) -> Response:
+    """Take the registration of an app that runs elsewhere."""
+    kind = request.headers.get(_EXPECTED_KIND, "")
+    if kind and kind != face.settings.server_kind:
+        return _refused(f"Expected server kind {face.settings.server_kind}, got {kind}")
+    if not face.knows_signing_key(request):
+        return json_reply({"error": "Unauthorized: the app's signing key is not the server's", "status": 401}, 401)
+    body = await face.body(request)
+    try:
+        registered = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        return _refused(f"Invalid request: {error}")
+    if not isinstance(registered, dict):
+        return _refused("Invalid request: expected an object with appName, url and functions")
+    try:
+        synced = await sync(face, registration_of(registered))
+    except (InvalidFunctionsError, SetupError) as error:
+        return json_reply({"error": str(error), "data": None, "status": 400}, 400, plain=True)
+    app_id = app_uuid(synced.registration.app_id)
+    return json_reply(
+        {"ok": True, "modified": synced.is_modified, "sync_id": str(uuid.uuid4()), "app_id": app_id}, plain=True
+    )
+
+
+async def sync(face: Face, registration: Registration) -> Synced:
+    """Let the engine call an app's functions where they say, from now on.
+
+    Raises `InvalidFunctionsError` with every problem of every function, `SetupError` for an address that is none.
+    """
+    return await face.host.call(lambda core: core.sync(registration, face.settings.signing_key))
+
+
+def registration_of(registered: Mapping[str, Any]) -> Registration:
+    """Read a registration, whose field names count in any case; raises `SetupError` for functions that are no list."""
+    fields = {name.lower(): value for name, value in registered.items()}
+    functions = fields.get("functions") or []
+    if not isinstance(functions, list):
+        raise SetupError(f"Invalid request: functions is a list of objects, found {type(functions).__name__}")
+    texts = {name: str(fields.get(name) or "") for name in ("appname", "url", "sdk", "framework")}
+    return Registration(texts["appname"], functions, texts["url"], texts["sdk"], texts["framework"])
+
+
+def app_uuid(app_id: str) -> str:
+    """Return an app's id as the server's replies have it: a UUID made from the id that the app gives itself."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, app_id))
+
+
+def _refused(error: str) -> Response:
+    return json_reply({"error": error}, 400, plain=True)
