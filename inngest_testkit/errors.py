@@ -27,7 +27,7 @@
     │   ├── IdentifierExistsError     a run with this idempotency key exists
     │   ├── PauseNotFoundError
     │   ├── PauseLeasedError
-    │   └── VersionError              a function or action version that conflicts or is missing
+    │   └── VersionError              a version or source key that conflicts or is missing
     └── StepFailedError           (module failures) raised by a step's code to steer its retries
         ├── NonRetriableError
         └── RetryAfterError
@@ -259,7 +259,7 @@ class PauseLeasedError(StoreError):
 
 
 class VersionError(StoreError):
-    """A function or action version that exists already, or does not exist."""
+    """A function version, action version or source key that exists already, or a version that does not exist."""
 
 
 def suggestion(name: str, known: Iterable[str], *, label: str = "known") -> str:

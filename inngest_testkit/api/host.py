@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from typing import Any
 
+    from inngest_testkit.data_store.base import DataStore
     from inngest_testkit.engine.core import Core
     from inngest_testkit.events import Event
 
@@ -43,6 +44,10 @@ class Host(Protocol):
         """Let the engine do something, after whatever it is doing; raises what the work raises."""
         ...
 
+    async def ask(self, question: Callable[[DataStore], Coroutine[Any, Any, T]]) -> T:
+        """Read from the data store. It waits for no other work, unless an `Engine`'s store needs that engine's loop."""
+        ...
+
     async def run(self) -> None:
         """Work what was taken, until cancelled. On a wall clock also what becomes due."""
         ...
@@ -66,6 +71,10 @@ class _Woken(ABC):
     @abstractmethod
     async def call(self, work: Callable[[Core], Coroutine[Any, Any, T]]) -> T:
         """See `Host.call`."""
+
+    @abstractmethod
+    async def ask(self, question: Callable[[DataStore], Coroutine[Any, Any, T]]) -> T:
+        """See `Host.ask`."""
 
     async def take(self, events: Sequence[Event]) -> list[str]:
         """See `Host.take`."""
@@ -104,6 +113,10 @@ class AsyncHost(_Woken):
         """See `Host.call`."""
         return await self.engine._call(work(self.core))  # noqa: SLF001
 
+    async def ask(self, question: Callable[[DataStore], Coroutine[Any, Any, T]]) -> T:
+        """See `Host.ask`."""
+        return await question(self.core.data)
+
     async def run(self) -> None:
         """See `Host.run`."""
         if self.core.live is not None:
@@ -131,6 +144,12 @@ class ThreadHost(_Woken):
     async def call(self, work: Callable[[Core], Coroutine[Any, Any, T]]) -> T:
         """See `Host.call`."""
         return await anyio.to_thread.run_sync(lambda: self.engine._call(work(self.core)))  # noqa: SLF001
+
+    async def ask(self, question: Callable[[DataStore], Coroutine[Any, Any, T]]) -> T:
+        """See `Host.ask`."""
+        if getattr(self.core.data, "never_suspends", False):
+            return await question(self.core.data)
+        return await self.call(lambda core: question(core.data))
 
 
 async def _deliver(core: Core) -> None:

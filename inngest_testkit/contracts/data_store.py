@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from inngest_testkit.contracts.base import Contract, catch, check, gather
+from inngest_testkit.contracts.base import catch, check, gather
+from inngest_testkit.contracts.data_store_keys import SourceKeyChecks
 from inngest_testkit.data_store.base import ActionVersion, DataStore, FunctionVersion
 from inngest_testkit.errors import NotFoundError, VersionError
 from inngest_testkit.functions.app import AppFunction, AppPlan, plan_app_function
@@ -22,7 +23,7 @@ _HOUR = timedelta(hours=1)
 _URL = "https://example.com/step"
 
 
-class DataStoreContract(Contract[DataStore]):
+class DataStoreContract(SourceKeyChecks):
     """What every `DataStore` must do; `make_store` gives an empty one."""
 
     __test__ = False

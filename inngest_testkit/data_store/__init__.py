@@ -1,1 +1,1 @@
-"""Functions, function versions and action versions."""
+"""Functions, function versions, action versions and source keys."""

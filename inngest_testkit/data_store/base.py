@@ -1,11 +1,11 @@
-"""The contract of a data store: functions, their versions, and the actions that their steps run.
+"""The contract of a data store: functions, their versions, the actions that their steps run, and source keys.
 
 Source: recordings/dag README, "Defaults, ids, DSN" (versions and constraints) and "Postgres tables" (rules).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from inngest_testkit.functions.app import Plan
     from inngest_testkit.functions.model import Runtime, VersionConstraint
 
-__all__ = ["ActionVersion", "DataStore", "FunctionVersion"]
+__all__ = ["ActionVersion", "DataStore", "FunctionVersion", "SourceKey"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,29 @@ class FunctionVersion:
         return self.valid_from is not None and self.valid_to is None
 
 
+@dataclass(frozen=True, slots=True)
+class SourceKey:
+    """A key that a source of events sends with; valid from `created_at` to `revoked_at` (if set).
+
+    The key itself is not kept: `prefix` is how it begins, for a person to recognise it by, and `hash` is what it is
+    found by. `name` says whose it is.
+    """
+
+    id: str
+    name: str
+    prefix: str
+    hash: str = field(repr=False)
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether events may be sent with it."""
+        return self.revoked_at is None
+
+
 class DataStore(Protocol):
-    """Keeps functions and actions. What is unknown raises `NotFoundError`."""
+    """Keeps functions, actions and source keys. What is unknown raises `NotFoundError`."""
 
     async def create_function_version(self, plan: Plan, now: datetime, *, live: bool = True) -> FunctionVersion:
         """Add the next version of a function (the first is 1).
@@ -133,4 +154,23 @@ class DataStore(Protocol):
 
     async def action_history(self, dsn: str) -> Sequence[ActionVersion]:
         """Return every version of an action, by version; nothing for an unknown one."""
+        ...
+
+    async def create_source_key(self, key: SourceKey) -> SourceKey:
+        """Add a source key, valid from its creation.
+
+        Raises `VersionError` when the id, or the hash, is another key's: `existing source key found for ID`.
+        """
+        ...
+
+    async def revoke_source_key(self, key_id: str, now: datetime) -> SourceKey:
+        """End a source key at `now`; nothing changes for one that was revoked before."""
+        ...
+
+    async def source_keys(self) -> Sequence[SourceKey]:
+        """Return every source key, revoked ones too, in the order in which they were added."""
+        ...
+
+    async def source_key_by_hash(self, hash: str) -> SourceKey | None:  # noqa: A002 - the field's name
+        """Return the source key with a hash, revoked or not; None when there is none."""
         ...

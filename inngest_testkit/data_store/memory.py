@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from inngest_testkit.data_store.base import ActionVersion, FunctionVersion
+from inngest_testkit.data_store.base import ActionVersion, FunctionVersion, SourceKey
 from inngest_testkit.errors import NotFoundError, VersionError
 from inngest_testkit.functions.model import VersionConstraint
 from inngest_testkit.functions.patterns import prefixes_of
@@ -25,7 +25,7 @@ _ANSWERS_KEPT = 10_000
 
 
 class MemoryDataStore:
-    """Keeps functions and actions in dicts, with a look-up table from event names to functions."""
+    """Keeps functions, actions and source keys in dicts, with a look-up table from event names to functions."""
 
     never_suspends = True
 
@@ -38,6 +38,9 @@ class MemoryDataStore:
         self._answers: dict[str, tuple[FunctionVersion, ...]] = {}
         self._actions: dict[str, dict[tuple[int, int], ActionVersion]] = {}
         self._resolved: dict[str, dict[VersionConstraint | None, ActionVersion]] = {}
+        self._keys: dict[str, SourceKey] = {}
+        #: The ids of source keys, by hash.
+        self._hashed: dict[str, str] = {}
 
     async def create_function_version(self, plan: Plan, now: datetime, *, live: bool = True) -> FunctionVersion:
         """See `DataStore.create_function_version`."""
@@ -159,3 +162,27 @@ class MemoryDataStore:
     async def action_history(self, dsn: str) -> Sequence[ActionVersion]:
         """See `DataStore.action_history`."""
         return [action for _, action in sorted(self._actions.get(dsn, {}).items())]
+
+    async def create_source_key(self, key: SourceKey) -> SourceKey:
+        """See `DataStore.create_source_key`."""
+        if key.id in self._keys or key.hash in self._hashed:
+            raise VersionError(f"existing source key found for {self._hashed.get(key.hash, key.id)}")
+        self._keys[key.id], self._hashed[key.hash] = replace(key, revoked_at=None), key.id
+        return self._keys[key.id]
+
+    async def revoke_source_key(self, key_id: str, now: datetime) -> SourceKey:
+        """See `DataStore.revoke_source_key`."""
+        if key_id not in self._keys:
+            raise NotFoundError("source key", key_id, self._keys)
+        key = self._keys[key_id]
+        if key.is_valid:
+            key = self._keys[key_id] = replace(key, revoked_at=now)
+        return key
+
+    async def source_keys(self) -> Sequence[SourceKey]:
+        """See `DataStore.source_keys`."""
+        return tuple(self._keys.values())
+
+    async def source_key_by_hash(self, hash: str) -> SourceKey | None:  # noqa: A002 - the field's name
+        """See `DataStore.source_key_by_hash`."""
+        return self._keys.get(self._hashed.get(hash, ""))

@@ -461,6 +461,11 @@ class Core:
     # -- what there is
 
     @property
+    def data(self) -> DataStore:
+        """The data store: functions, actions, source keys."""
+        return self._data
+
+    @property
     def next_due(self) -> datetime | None:
         """When something will happen next, as far as can be told without waiting."""
         asking = self._lockstep.next_due()

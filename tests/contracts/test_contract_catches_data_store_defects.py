@@ -210,6 +210,68 @@ class ConfigurationsAreDropped(MemoryDataStore):
         return await super().create_function_version(plan, now, live=live)
 
 
+class KeysStartRevoked(MemoryDataStore):
+    async def create_source_key(self, key):
+        created = await super().create_source_key(key)
+        return replace(created, revoked_at=key.revoked_at)
+
+
+class KeysAreFoundByPart(MemoryDataStore):
+    async def source_key_by_hash(self, hash):  # noqa: A002
+        return next((key for key in self._keys.values() if key.hash.startswith(hash)), None)
+
+
+class KeysAreFoundById(MemoryDataStore):
+    async def source_key_by_hash(self, hash):  # noqa: A002
+        return await super().source_key_by_hash(hash) or self._keys.get(hash)
+
+
+class KeysAreReplaced(MemoryDataStore):
+    async def create_source_key(self, key):
+        self._keys.pop(key.id, None)
+        self._hashed.pop(key.hash, None)
+        return await super().create_source_key(key)
+
+
+class KeysRace(MemoryDataStore):
+    async def create_source_key(self, key):
+        known = key.id in self._keys
+        await anyio.lowlevel.checkpoint()
+        if not known:
+            self._keys.pop(key.id, None)
+            self._hashed.pop(key.hash, None)
+        return await super().create_source_key(key)
+
+
+class RevokingMovesTheEnd(MemoryDataStore):
+    async def revoke_source_key(self, key_id, now):
+        revoked = self._keys[key_id] = replace(await super().revoke_source_key(key_id, now), revoked_at=now)
+        return revoked
+
+
+class RevokedKeysAreGone(MemoryDataStore):
+    async def revoke_source_key(self, key_id, now):
+        key = await super().revoke_source_key(key_id, now)
+        self._hashed.pop(key.hash, None)
+        return key
+
+
+class KeysAreRevokedByName(MemoryDataStore):
+    async def revoke_source_key(self, key_id, now):
+        named = [key.id for key in self._keys.values() if key.name == key_id]
+        return await super().revoke_source_key(named[0] if named else key_id, now)
+
+
+class RevokedKeysAreNotListed(MemoryDataStore):
+    async def source_keys(self):
+        return [key for key in self._keys.values() if key.is_valid]
+
+
+class KeysAreListedByName(MemoryDataStore):
+    async def source_keys(self):
+        return sorted(self._keys.values(), key=lambda key: key.name)
+
+
 @pytest.fixture(scope="module")
 def caught(failing_checks):
     """For each broken store, the checks that it fails and a sound one does not."""
