@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 from starlette.applications import Starlette
 
 from inngest_testkit.api import sdk
 from inngest_testkit.api.face import BodyError, Face, json_reply
+from inngest_testkit.api.graphql.core_api import core_routes, signpost
 from inngest_testkit.api.host import Host, host_of
 from inngest_testkit.api.settings import ApiSettings
 from inngest_testkit.engine import AsyncEngine, Engine
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.routing import BaseRoute
+    from starlette.types import Lifespan
 
-__all__ = ["PARTS", "make_app"]
+__all__ = ["PARTS", "Part", "app_of", "make_app", "make_core_app"]
 
-#: The parts of the face; each makes its routes.
-PARTS: tuple[Callable[[Face], Sequence[BaseRoute]], ...] = (sdk.routes,)
+#: A part of the face: it makes its routes.
+Part: TypeAlias = "Callable[[Face], Sequence[BaseRoute]]"
+
+#: The parts of the face.
+PARTS: tuple[Part, ...] = (sdk.routes, core_routes)
 
 
 def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None = None) -> Starlette:
@@ -32,18 +37,34 @@ def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None =
 
     Run it with an ASGI server that supports lifespans, on asyncio. Raises `SetupError` for what is no engine.
     """
-    host = host_of(engine) if isinstance(engine, Engine | AsyncEngine) else engine
-    face = Face(host, settings or ApiSettings())
+    return _working(_face(engine, settings), PARTS)
 
+
+def make_core_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None = None) -> Starlette:
+    """Return an ASGI application that has the Core API alone; otherwise as `make_app`."""
+    return _working(_face(engine, settings), (core_routes, signpost))
+
+
+def _face(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None) -> Face:
+    host = host_of(engine) if isinstance(engine, Engine | AsyncEngine) else engine
+    return Face(host, settings or ApiSettings())
+
+
+def _working(face: Face, parts: Sequence[Part]) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(host.run)
+            tasks.start_soon(face.host.run)
             yield
             tasks.cancel_scope.cancel()
 
+    return app_of(face, parts, lifespan)
+
+
+def app_of(face: Face, parts: Sequence[Part], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
+    """Return the application of some parts of a face; what arrives is worked elsewhere, or by the lifespan."""
     return Starlette(
-        routes=[route for part in PARTS for route in part(face)],
+        routes=[route for part in parts for route in part(face)],
         exception_handlers={BodyError: _body_error},
         lifespan=lifespan,
     )

@@ -167,8 +167,8 @@ class AsyncEngine(Surface):
         """Work in real time what is sent and what becomes due, until cancelled; needs `clock=WallClock()`.
 
         Without `deliver` no event is handed to the runner, and without `work` no item is worked: both are left in
-        their stores for a process that does. Run it in a task beside the rest. Many items are worked at once. Raises `SetupError` on a fake clock, where
-        each call works what it makes due.
+        their stores for a process that does. Run it in a task beside the rest. Many items are worked at once. Raises
+        `SetupError` on a fake clock, where each call works what it makes due.
         """
         if self._core.live is None:
             raise SetupError(f"work() needs AsyncEngine(clock=WallClock()), found {self.clock!r}")

@@ -66,7 +66,8 @@ def decode_function(
 ) -> tuple[Function, list[Problem]]:
     """Read the function that a document holds; paths in it are relative to `folder`.
 
-    Without a folder, which is how a document comes that someone else sent, no file is read for it. The function is complete only when there are no problems. `ignored` is given the fields that mean nothing.
+    Without a folder, which is how a document comes that someone else sent, no file is read for it. The function is
+    complete only when there are no problems. `ignored` is given the fields that mean nothing.
     """
     decoder = _Decoder(document, folder)
     function = decoder.function()
