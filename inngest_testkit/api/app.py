@@ -12,6 +12,7 @@ from inngest_testkit.api import sdk
 from inngest_testkit.api.face import BodyError, Face, json_reply
 from inngest_testkit.api.graphql.core_api import core_routes, signpost
 from inngest_testkit.api.host import Host, host_of
+from inngest_testkit.api.page import part as page
 from inngest_testkit.api.settings import ApiSettings
 from inngest_testkit.engine import AsyncEngine, Engine
 
@@ -29,7 +30,7 @@ __all__ = ["PARTS", "Part", "app_of", "make_app", "make_core_app"]
 Part: TypeAlias = "Callable[[Face], Sequence[BaseRoute]]"
 
 #: The parts of the face.
-PARTS: tuple[Part, ...] = (sdk.routes, core_routes)
+PARTS: tuple[Part, ...] = (sdk.routes, core_routes, page.routes)
 
 
 def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None = None) -> Starlette:
@@ -56,6 +57,7 @@ def _working(face: Face, parts: Sequence[Part]) -> Starlette:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(face.host.run)
             yield
+            face.stop()
             tasks.cancel_scope.cancel()
 
     return app_of(face, parts, lifespan)
@@ -63,11 +65,14 @@ def _working(face: Face, parts: Sequence[Part]) -> Starlette:
 
 def app_of(face: Face, parts: Sequence[Part], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
     """Return the application of some parts of a face; what arrives is worked elsewhere, or by the lifespan."""
-    return Starlette(
+    app = Starlette(
         routes=[route for part in parts for route in part(face)],
         exception_handlers={BodyError: _body_error},
         lifespan=lifespan,
     )
+    #: For whoever runs the server, see `api.server`.
+    app.state.face = face
+    return app
 
 
 async def _body_error(_: Request, error: Exception) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -12,7 +12,7 @@ from starlette.responses import Response
 from inngest_testkit.sdk.signatures import is_hash_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from starlette.requests import Request
 
@@ -41,6 +41,13 @@ class Face:
 
     host: Host
     settings: ApiSettings
+    #: Called when the server is about to stop, before it waits for its connections: what streams has to end.
+    at_stop: list[Callable[[], None]] = field(default_factory=list)
+
+    def stop(self) -> None:
+        """End what would keep a connection open for ever."""
+        for call in self.at_stop:
+            call()
 
     def knows_signing_key(self, request: Request) -> bool:
         """Whether whoever asks has the app's signing key, whose hash goes with the request; anyone may without one."""

@@ -35,6 +35,11 @@ class Drivers:
                 raise SetupError(f"a driver has a `runtime` and an async `execute`, found {driver!r}")
             self._drivers[driver.runtime] = driver
 
+    @property
+    def runtimes(self) -> tuple[str, ...]:
+        """The runtimes that there is a driver for."""
+        return tuple(self._drivers)
+
     async def execute(self, request: StepRequest) -> StepResponse:
         """Run one attempt of a step, or its mock."""
         mock = self.mocks.find(request.function_id, request.step_id)

@@ -18,7 +18,7 @@ from inngest_testkit.queue.base import ItemKind
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from inngest_testkit.data_store.base import FunctionVersion
     from inngest_testkit.engine.components import Components
@@ -51,8 +51,18 @@ class Catalog:
             for step in function.steps:
                 if isinstance(step.runtime, PythonRuntime):
                     check_callable(step.runtime.run, f"function {function.id!r}, step {step.id!r}")
+        await self.replace(functions)
+
+    async def replace(self, functions: Sequence[Function], retired: Iterable[str] = ()) -> None:
+        """Add checked functions in the place of those with the `retired` ids, which nothing starts from then on.
+
+        Runs under way go on in the version that they began with. Nothing changes when one has a problem.
+        """
         self._check(functions)
-        for plan in [plan_function(function) for function in functions]:
+        plans = [plan_function(function) for function in functions]
+        for function_id in [each for each in retired if each in self.plans]:
+            await self._retire(function_id)
+        for plan in plans:
             await self._add(plan)
 
     async def deploy(self, function: Function, *, live: bool, env: str) -> FunctionVersion:

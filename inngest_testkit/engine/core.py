@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from inngest_testkit.functions.app import AppFunction
     from inngest_testkit.functions.model import Function
     from inngest_testkit.ids import Ids
+    from inngest_testkit.runs import Received
     from inngest_testkit.runs.model import StepRecord, Wait
 
 __all__ = ["Core"]
@@ -97,6 +98,11 @@ class Core:
         """Add functions, or new versions of those that are there; nothing is added when one has a problem."""
         await self.catalog.register(*functions)
         await self._functions_changed()
+
+    async def replace(self, functions: Sequence[Function], retired: Iterable[str]) -> None:
+        """Add functions in the place of others; see `Catalog.replace`."""
+        await self.catalog.replace(functions, retired)
+        await self._after_work()
 
     async def load(self, path: str | os.PathLike[str]) -> tuple[Function, ...]:
         """Add every function found below a folder, or in one file."""
@@ -218,6 +224,10 @@ class Core:
         if event.id is None or event.ts is None:
             event = event.received(id=delivery, ts=epoch_ms(self.clock.now()))
         await self._lockstep.publish(delivery, event)
+
+    def why_nothing(self, received: Received) -> str:
+        """Say why an event that was received started nothing."""
+        return self._why_nothing([received.event], [received.delivery])
 
     def _why_nothing(self, events: Sequence[Event], deliveries: Container[str]) -> str:
         """Say why a send started nothing."""
