@@ -25,13 +25,16 @@ _BACKLOG = 2048
 _GRACE_S = 3
 
 
-def listening(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; port 0 takes a free one. Raises `SetupError` when it cannot be had."""
+def listening(host: str, port: int, *, names: tuple[str, str] = ("--host", "--port")) -> socket.socket:
+    """Return a socket that listens; port 0 takes a free one. Raises `SetupError` when it cannot be had.
+
+    `names` are what address and port are chosen with.
+    """
     try:
         family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         sock = socket.socket(family, kind, proto)
     except OSError as error:
-        raise SetupError(f"--host {host}: this is no address of this machine: {error.strerror or error}") from None
+        raise SetupError(f"{names[0]} {host}: this is no address of this machine: {error.strerror or error}") from None
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
@@ -40,7 +43,7 @@ def listening(host: str, port: int) -> socket.socket:
         sock.close()
         raise SetupError(
             f"port {port} of {host} cannot be had: {error.strerror or error}. Is a server running there already? Stop "
-            f"it, or choose another port: --port {port + 1 if port < 65535 else 0}"
+            f"it, or choose another port: {names[1]} {port + 1 if port < 65535 else 0}"
         ) from None
     sock.setblocking(False)
     return sock
@@ -49,16 +52,18 @@ def listening(host: str, port: int) -> socket.socket:
 class FaceServer(uvicorn.Server):
     """A server of one face: `await serve(sockets=[...])` returns after SIGINT, SIGTERM or `stop()`.
 
-    A second signal stops without waiting for requests under way.
+    A second signal stops without waiting for requests under way. With `signals` false the process's signals are left
+    to whoever runs it, who calls `stop()`. `grace_s` are the seconds in which requests under way may end.
     """
 
-    def __init__(self, app: Starlette) -> None:
+    def __init__(self, app: Starlette, *, signals: bool = True, grace_s: float = _GRACE_S) -> None:
         # Logs go to the handlers of whoever runs it; requests are told by the journal.
         super().__init__(
             uvicorn.Config(
-                app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=_GRACE_S, ws="none"
+                app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=max(1, round(grace_s)), ws="none"
             )
         )
+        self._signals = signals
         self._face = app.state.face
 
     def stop(self) -> None:
@@ -73,6 +78,9 @@ class FaceServer(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Take SIGINT and SIGTERM while serving; uvicorn would raise them again at the end."""
+        if not self._signals:
+            yield
+            return
         loop = asyncio.get_running_loop()
         signals = (signal.SIGINT, signal.SIGTERM)
         try:

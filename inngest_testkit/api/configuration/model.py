@@ -1,7 +1,8 @@
 """The settings, their defaults and what they may be.
 
 Source: recordings/dag README, "Configuration (`serve`)", and the definition `#Config` of the v0.5.0 server. Every field
-is described by what is expected of it, which is what an error says. `eventAPI.requireKeys` is an addition of ours.
+is described by what is expected of it, which is what an error says. Additions of ours are `eventAPI.requireKeys`, and
+`hosts` of both APIs.
 """
 
 from __future__ import annotations
@@ -43,6 +44,13 @@ Port: TypeAlias = Annotated[int, Field(ge=1, le=65535, description="a whole numb
 Address: TypeAlias = Annotated[
     str, Field(min_length=1, description='a text, the address to listen at, such as "127.0.0.1"')
 ]
+Hosts: TypeAlias = Annotated[
+    list[str],
+    Field(
+        default_factory=list,
+        description='a list of names that the service is called by, such as ["events.example.com"]; addresses need none',
+    ),
+]
 Topic: TypeAlias = Annotated[str, Field(description='a text, the name of the topic, such as "events"')]
 Region: TypeAlias = Annotated[str, Field(description='a text, the region of AWS, such as "us-east-1"')]
 QueueUrl: TypeAlias = Annotated[str, Field(alias="queueURL", description="a text, the URL of the queue")]
@@ -77,6 +85,7 @@ class EventApi(Section):
     require_keys: bool = Field(
         default=False, alias="requireKeys", description="true or false: whether events are taken only with a source key"
     )
+    hosts: Hosts
 
 
 class CoreApi(Section):
@@ -84,6 +93,7 @@ class CoreApi(Section):
 
     addr: Address = _EVERYWHERE
     port: Port = 8300
+    hosts: Hosts
 
 
 class DockerDriver(Section):
