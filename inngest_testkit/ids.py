@@ -13,19 +13,24 @@ if TYPE_CHECKING:
 
     from inngest_testkit.clock import Clock
 
-__all__ = ["Ids", "workflow_uuid"]
+__all__ = ["Ids", "ulid_of", "workflow_uuid"]
 
 _RANDOM_BITS = 80
 _LIMIT = 1 << _RANDOM_BITS
 # Source: the ULID specification, Crockford's base 32; two digits at a time.
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LAST_PAIR = 1023
-_SHIFTS = tuple(range(110, -1, -10))
+_SHIFTS = tuple(range(120, -1, -10))
 _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
 
 
 def _base32(number: int, pairs: int) -> str:
     return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS[-pairs:]])
+
+
+def ulid_of(ms: int, random_bits: int) -> str:
+    """Return the ULID of a moment, in milliseconds since 1970 (48 bits), and 80 random bits."""
+    return _base32(ms << _RANDOM_BITS | random_bits, 13)
 
 
 class Ids:

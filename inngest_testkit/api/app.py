@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
-from inngest_testkit.api import sdk
+from inngest_testkit.api import events, sdk
 from inngest_testkit.api.face import BodyError, Face, json_reply
 from inngest_testkit.api.graphql.core_api import core_routes, signpost
+from inngest_testkit.api.guard import Guard
 from inngest_testkit.api.host import Host, host_of
 from inngest_testkit.api.page import part as page
 from inngest_testkit.api.settings import ApiSettings
@@ -30,7 +32,7 @@ __all__ = ["PARTS", "Part", "app_of", "make_app", "make_core_app"]
 Part: TypeAlias = "Callable[[Face], Sequence[BaseRoute]]"
 
 #: The parts of the face.
-PARTS: tuple[Part, ...] = (sdk.routes, core_routes, page.routes)
+PARTS: tuple[Part, ...] = (events.routes, sdk.routes, core_routes, page.routes)
 
 
 def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None = None) -> Starlette:
@@ -67,6 +69,7 @@ def app_of(face: Face, parts: Sequence[Part], lifespan: Lifespan[Starlette] | No
     """Return the application of some parts of a face; what arrives is worked elsewhere, or by the lifespan."""
     app = Starlette(
         routes=[route for part in parts for route in part(face)],
+        middleware=[Middleware(Guard, hosts=face.settings.hosts)],
         exception_handlers={BodyError: _body_error},
         lifespan=lifespan,
     )

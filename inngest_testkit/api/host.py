@@ -33,9 +33,10 @@ class Host(Protocol):
         """The engine's inside, to read from. What it says may change between two awaits."""
         ...
 
-    async def take(self, events: Sequence[Event]) -> list[str]:
-        """Take events, each with its id; return the ids of the deliveries, which are generated.
+    async def take(self, events: Sequence[Event], chosen: Sequence[str] = ()) -> list[str]:
+        """Take events; return the ids of their deliveries, which are generated unless they are `chosen`.
 
+        What comes again under an id that was chosen before has no effect. Raises `EventError` for what cannot be kept.
         Triggers are matched before this returns, unless the engine is at work; no step is run.
         """
         ...
@@ -73,15 +74,19 @@ class _Woken(ABC):
         """See `Host.call`."""
 
     @abstractmethod
+    async def _deliver(self) -> None:
+        """Hand over what was kept, without working it."""
+
+    @abstractmethod
     async def ask(self, question: Callable[[DataStore], Coroutine[Any, Any, T]]) -> T:
         """See `Host.ask`."""
 
-    async def take(self, events: Sequence[Event]) -> list[str]:
+    async def take(self, events: Sequence[Event], chosen: Sequence[str] = ()) -> list[str]:
         """See `Host.take`."""
-        ids = self.core.keep(events, self._ids)
+        ids = self.core.keep(events, self._ids, chosen)
         # An app that sends while the engine waits for its answer must not wait for the engine.
         if not self._is_busy:
-            await self.call(_deliver)
+            await self._deliver()
         self._woken.set()
         return ids
 
@@ -112,6 +117,9 @@ class AsyncHost(_Woken):
     async def call(self, work: Callable[[Core], Coroutine[Any, Any, T]]) -> T:
         """See `Host.call`."""
         return await self.engine._call(work(self.core))  # noqa: SLF001
+
+    async def _deliver(self) -> None:
+        await self.engine._call(_deliver(self.core), after_kept=False)  # noqa: SLF001
 
     async def ask(self, question: Callable[[DataStore], Coroutine[Any, Any, T]]) -> T:
         """See `Host.ask`."""
@@ -144,6 +152,9 @@ class ThreadHost(_Woken):
     async def call(self, work: Callable[[Core], Coroutine[Any, Any, T]]) -> T:
         """See `Host.call`."""
         return await anyio.to_thread.run_sync(lambda: self.engine._call(work(self.core)))  # noqa: SLF001
+
+    async def _deliver(self) -> None:
+        await anyio.to_thread.run_sync(lambda: self.engine._call(_deliver(self.core), after_kept=False))  # noqa: SLF001
 
     async def ask(self, question: Callable[[DataStore], Coroutine[Any, Any, T]]) -> T:
         """See `Host.ask`."""

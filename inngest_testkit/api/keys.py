@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from inngest_testkit.api.host import Host
+    from inngest_testkit.api.settings import ApiSettings
     from inngest_testkit.data_store.base import DataStore
 
-__all__ = ["NewKey", "create_key", "hash_of", "is_one_of", "list_keys", "revoke_key"]
+__all__ = ["KeyCheck", "NewKey", "create_key", "hash_of", "is_one_of", "list_keys", "revoke_key"]
 
 _BYTES = 32
 #: How every key begins: scanners for secrets find it by that, and no key begins with a dash.
@@ -29,6 +31,7 @@ _START = "evk_"
 #: The characters of a key that are kept: they leave more than 200 bits unknown.
 _SHOWN = 10
 _LONGEST_NAME = 100
+_REMEDY = "make one with `inngest-testkit keys create`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,29 @@ async def revoke_key(data: DataStore, key_id: str, now: datetime) -> SourceKey:
     Raises `NotFoundError` for an id that no key has.
     """
     return await data.revoke_source_key(key_id, now)
+
+
+class KeyCheck:
+    """Says whether a key may send events: in strict mode it needs to be known, and not revoked."""
+
+    def __init__(self, host: Host, settings: ApiSettings) -> None:
+        self._host, self._is_strict = host, settings.strict
+        self._hashes = tuple(hash_of(key) for key in settings.event_keys)
+
+    async def problem(self, key: str) -> str:
+        """Return what is wrong with a key; empty for one that will do. The key is not in the text."""
+        if not key:
+            return "Event key is required: send to /e/ and your key"
+        if not self._is_strict:
+            return ""
+        hashed = hash_of(key)
+        if is_one_of(hashed, self._hashes):
+            return ""
+        # What the store's look-up may tell of a hash by its time is of no use: nobody can make a key for a hash.
+        found = await self._host.ask(lambda data: data.source_key_by_hash(hashed))
+        if found is None or not is_one_of(hashed, [found.hash]):
+            return f"Event key not found: {_REMEDY}"
+        return "" if found.is_valid else f"Event key is revoked: {_REMEDY}"
 
 
 def hash_of(key: str) -> str:

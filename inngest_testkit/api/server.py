@@ -60,7 +60,12 @@ class FaceServer(uvicorn.Server):
         # Logs go to the handlers of whoever runs it; requests are told by the journal.
         super().__init__(
             uvicorn.Config(
-                app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=max(1, round(grace_s)), ws="none"
+                app,
+                log_config=None,
+                access_log=False,
+                lifespan="on",
+                timeout_graceful_shutdown=max(1, round(grace_s)),
+                ws="none",
             )
         )
         self._signals = signals

@@ -11,6 +11,7 @@ import secrets
 import signal
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -212,12 +213,12 @@ async def _run(
     )
     servers = [FaceServer(app_of(face, parts), signals=False, grace_s=grace_s) for *_, parts, face in faces]
     async with anyio.create_task_group() as work:
-        work.start_soon(lambda: engine.work(deliver="runner" in names, work="executor" in names))
+        work.start_soon(partial(engine.work, deliver="runner" in names, work="executor" in names))
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             asked = aiter(signals)
             async with anyio.create_task_group() as serving:
                 for server, sock in zip(servers, sockets, strict=True):
-                    serving.start_soon(lambda server=server, sock=sock: server.serve(sockets=[sock]))
+                    serving.start_soon(partial(server.serve, sockets=[sock]))
                 for name, settings, *_ in faces:
                     fields = {"addr": settings.addr, "port": settings.port}
                     _log.info("%s listens", name, extra={"fields": fields})

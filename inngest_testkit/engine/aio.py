@@ -70,7 +70,8 @@ class AsyncEngine(Surface):
             return self._core.keep(events)
         return await self._call(self._core.take(events))
 
-    async def _call(self, work: Coroutine[Any, Any, T]) -> T:
+    async def _call(self, work: Coroutine[Any, Any, T], *, after_kept: bool = True) -> T:
+        """Work, after what clients sent meanwhile and all that it caused, unless told otherwise."""
         if self._core.live is not None:
             return await work  # calls do not exclude each other: items are worked between them
         around = _around.get()
@@ -82,7 +83,7 @@ class AsyncEngine(Surface):
         except BaseException:
             work.close()  # cancelled while another task's call was worked
             raise
-        if self._core.has_kept:
+        if after_kept and self._core.has_kept:
             work = self._core.after_kept(work)
         self._thread, current = threading.get_ident(), _Work(self)
         token = _around.set((*around, current))

@@ -171,14 +171,14 @@ class Core:
         else:
             await self._after_work()
 
-    def keep(self, events: Sequence[Event], ids: Ids | None = None) -> list[str]:
-        """Take events from a client that cannot be worked now; returns generated ids.
+    def keep(self, events: Sequence[Event], ids: Ids | None = None, chosen: Sequence[str] = ()) -> list[str]:
+        """Take events from a client that cannot be worked now; returns generated ids, or those that are `chosen`.
 
         They take effect when the item is finished that is worked now, or at the engine's next call. Another thread
-        than the engine's brings `ids` of its own.
+        than the engine's brings `ids` of its own. What comes again under an id that was chosen before has no effect.
         """
         now, make = epoch_ms(self.clock.now()), (ids or self.ids).ulid
-        made = [make() for _ in events]
+        made = list(chosen) or [make() for _ in events]
         self._lockstep.inbox += [
             (f"send/{one}", event.received(id=one, ts=now)) for one, event in zip(made, events, strict=True)
         ]

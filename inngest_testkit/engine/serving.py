@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from inngest_testkit.clock import epoch_ms
 from inngest_testkit.errors import SetupError
 from inngest_testkit.sdk.apps import App
+from inngest_testkit.sdk.incoming import Incoming
 from inngest_testkit.sdk.registration import address_of, read_functions
 from inngest_testkit.sdk.server_api import ServerApi
 
@@ -75,7 +75,9 @@ class Serving:
         add: Callable[[Served], Awaitable[None]],
     ) -> None:
         self._bridge, self._parts, self._owner, self._add = bridge, parts, owner, add
-        self._api = ServerApi(owner, limits, parts.ids.ulid, lambda: epoch_ms(parts.clock.now()))
+        #: Reads what clients send.
+        self.incoming = Incoming(limits, parts.clock)
+        self._api = ServerApi(owner, self.incoming, parts.ids.ulid)
         self._links: dict[int, ClientLink] = {}
         #: By address; functions of one address share the connections.
         self._transports: dict[str, HttpTransport] = {}

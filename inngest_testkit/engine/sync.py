@@ -84,12 +84,13 @@ class Engine(Surface):
         if self._core.has_kept and not self._misuse():
             self._call(self._core.take([]))
 
-    def _call(self, work: Coroutine[Any, Any, T]) -> T:
+    def _call(self, work: Coroutine[Any, Any, T], *, after_kept: bool = True) -> T:
+        """Work, after what clients sent meanwhile and all that it caused, unless told otherwise."""
         problem = self._misuse()
         if problem:
             work.close()
             raise UsageError(problem)
-        if self._core.has_kept:
+        if after_kept and self._core.has_kept:
             work = self._core.after_kept(work)
         with self._shared or _AS_IT_IS:
             self._busy, self._thread = True, threading.get_ident()

@@ -29,13 +29,14 @@ class _SyncTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer without leaving the process."""
         link = _alive(self._link)
-        answer = link.api.answer(link.client, request.method, request.url.path, request.read())
+        body = request.read()
+        answer = link.api.answer(link.client, request.method, request.url.path, body)
         if isinstance(answer, Reply):
             return _response(answer)
         try:
             return _response(link.api.taken(link.take(answer)))
         except EventError as error:
-            return _response(link.api.refused(error))
+            return _response(link.api.refused(body, error))
 
 
 class _AsyncTransport(httpx.AsyncBaseTransport):
@@ -47,13 +48,14 @@ class _AsyncTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer without leaving the process."""
         link = _alive(self._link)
-        answer = link.api.answer(link.client, request.method, request.url.path, await request.aread())
+        body = await request.aread()
+        answer = link.api.answer(link.client, request.method, request.url.path, body)
         if isinstance(answer, Reply):
             return _response(answer)
         try:
             return _response(link.api.taken(await link.take_async(answer)))
         except EventError as error:
-            return _response(link.api.refused(error))
+            return _response(link.api.refused(body, error))
 
 
 def _alive(link: ref[ClientLink]) -> ClientLink:

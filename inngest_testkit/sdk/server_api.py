@@ -1,29 +1,22 @@
 """What an SDK asks of its server, answered by the engine: events, registration, memos that did not fit.
 
-Source: recordings/sdk README, "The event API", "Registration", "Limits".
+Source: recordings/sdk README, "Registration", "Limits"; of events, see `incoming`.
 """
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from inngest_testkit.clock import epoch_ms
 from inngest_testkit.drivers.scope import CallScope, current_call
 from inngest_testkit.errors import EventError
 from inngest_testkit.events import Event
-from inngest_testkit.sdk.limits import Limits, exceeds
+from inngest_testkit.sdk.incoming import Incoming, refused, taken
 
 __all__ = ["Reply", "ServerApi"]
-
-_RESERVED = "inngest/"
-#: A `ts` that lies this near to the wall clock's now was filled in by the SDK.
-_NOW_MS = 2_000
-_EARLIEST_MS, _LATEST_MS = epoch_ms(datetime(1980, 1, 1, tzinfo=UTC)), epoch_ms(datetime(2100, 1, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +37,8 @@ class ServerApi:
     Events that are sent inside a call of the engine's belong to that call; others go to `take`.
     """
 
-    def __init__(self, owner: object, limits: Limits, make_id: Callable[[], str], now_ms: Callable[[], int]) -> None:
-        self._owner, self._limits, self._make_id, self._now_ms = owner, limits, make_id, now_ms
+    def __init__(self, owner: object, incoming: Incoming, make_id: Callable[[], str]) -> None:
+        self._owner, self._incoming, self._make_id = owner, incoming, make_id
         #: What an app registered last, until the engine takes it.
         self.registered: dict[str, Any] | None = None
         #: The client that registered it.
@@ -64,60 +57,31 @@ class ServerApi:
 
     def taken(self, ids: Sequence[str]) -> Reply:
         """Return the reply to events that were taken."""
-        return _json(200, {"ids": list(ids), "status": 200})
+        return _json(200, taken(ids))
 
-    def refused(self, error: EventError) -> Reply:
-        """Return the reply to events of which one is refused; nothing of the request is taken."""
-        return _json(400, {"ids": [], "status": 400, "error": str(error)})
+    def refused(self, body: bytes, error: EventError) -> Reply:
+        """Return the reply to a request of which an event is refused; nothing of it is taken."""
+        return _json(400, refused(body, error))
 
     def _events(self, body: bytes) -> Reply | list[Event]:
         try:
-            events = [self._event(fields) for fields in _listed(body)]
+            events = self._incoming.events(body)
         except EventError as error:
-            return self.refused(error)
+            return self.refused(body, error)
         scope = current_call()
         if scope is None or scope.owner is not self._owner:
             return events
-        return self._keep(events, scope)
+        return self._keep(body, events, scope)
 
-    def _keep(self, events: Sequence[Event], scope: CallScope) -> Reply:
+    def _keep(self, body: bytes, events: Sequence[Event], scope: CallScope) -> Reply:
         """Let the call keep events until it is over; the reply's ids are always generated."""
         ids = [self._make_id() for _ in events]
         try:
             kept = [event.received(id=made, ts=epoch_ms(scope.now)) for event, made in zip(events, ids, strict=True)]
         except EventError as error:
-            return self.refused(error)
+            return self.refused(body, error)
         scope.sent += kept
         return self.taken(ids)
-
-    def _event(self, fields: object) -> Event:
-        if not isinstance(fields, dict):
-            raise EventError("Request body must contain an event object or an array of event objects")
-        name = fields.get("name") or ""
-        if not isinstance(name, str) or not name:
-            raise EventError("event name is empty")
-        if name.startswith(_RESERVED):
-            raise EventError(f"event name is reserved for internal use: {name}")
-        self._check_size(name, fields)
-        data = fields.get("data")
-        if isinstance(data, dict):
-            data.pop("_inngest", None)
-        event = Event.from_mapping(fields)
-        # The SDK fills it in by the wall clock, the engine has its own.
-        if event.ts is not None and abs(event.ts - time.time() * 1000) < _NOW_MS:
-            event = replace(event, ts=self._now_ms())
-        if event.ts and event.ts < _EARLIEST_MS:
-            raise EventError("timestamp is before Jan 1, 1980")
-        if event.ts and event.ts > _LATEST_MS:
-            raise EventError("timestamp is after Jan 1, 2100")
-        return event
-
-    def _check_size(self, name: str, fields: dict[str, Any]) -> None:
-        if exceeds(len(name), self._limits.name):
-            raise EventError(f"event name is too long: Max {self._limits.name} / Size {len(name)} characters")
-        size = len(json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode())
-        if exceeds(size, self._limits.event):
-            raise EventError(f"Event is over the max size: Max {self._limits.event} bytes / Size {size} bytes")
 
     def _fetch(self, path: str) -> Reply:
         scope, what = current_call(), path.rsplit("/", 1)[-1]
@@ -125,14 +89,6 @@ class ServerApi:
             run_id = path.split("/")[3]
             return _json(410, {"error": f"runtime state is no longer available for runID: {run_id}", "status": 410})
         return Reply(200, scope.fetchable[what])
-
-
-def _listed(body: bytes) -> list[object]:
-    try:
-        given = json.loads(body)
-    except ValueError:
-        raise EventError("Request body must contain an event object or an array of event objects") from None
-    return given if isinstance(given, list) else [given]
 
 
 def _json(status: int, value: object) -> Reply:

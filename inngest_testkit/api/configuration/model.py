@@ -47,7 +47,6 @@ Address: TypeAlias = Annotated[
 Hosts: TypeAlias = Annotated[
     list[str],
     Field(
-        default_factory=list,
         description='a list of names that the service is called by, such as ["events.example.com"]; addresses need none',
     ),
 ]
@@ -85,7 +84,7 @@ class EventApi(Section):
     require_keys: bool = Field(
         default=False, alias="requireKeys", description="true or false: whether events are taken only with a source key"
     )
-    hosts: Hosts
+    hosts: Hosts = Field(default_factory=list)
 
 
 class CoreApi(Section):
@@ -93,7 +92,7 @@ class CoreApi(Section):
 
     addr: Address = _EVERYWHERE
     port: Port = 8300
-    hosts: Hosts
+    hosts: Hosts = Field(default_factory=list)
 
 
 class DockerDriver(Section):
