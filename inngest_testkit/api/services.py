@@ -245,10 +245,15 @@ async def _finish(core: Core, grace_s: float) -> None:
     """Let what is worked end, and say what ends with the process."""
     assert core.live is not None  # noqa: S101 - the engine's clock is the wall's
     left = await core.live.finish(core.clock.now() + timedelta(seconds=grace_s))
-    open_runs = len(core.journal.open_runs)
-    fields = {"steps_given_up": left, "runs_not_over": open_runs}
-    if open_runs:
-        _log.warning("stopped; the runs that are not over end with this process's memory", extra={"fields": fields})
+    fields = {
+        "steps_given_up": left,
+        "runs_not_over": len(core.journal.open_runs),
+        "events_not_handled": core.unhandled,
+    }
+    if any(fields.values()):
+        _log.warning(
+            "stopped; what is not over is lost, since it is in this process's memory", extra={"fields": fields}
+        )
     else:
         _log.info("stopped", extra={"fields": fields})
 

@@ -185,6 +185,11 @@ class Core:
         return made
 
     @property
+    def unhandled(self) -> int:
+        """How many events were taken that the runner has not handled."""
+        return self._lockstep.unhandled
+
+    @property
     def has_kept(self) -> bool:
         """Whether events from clients wait for the engine."""
         return bool(self._lockstep.inbox)

@@ -56,6 +56,11 @@ class Lockstep:
         #: any thread and in the middle of an item's work; it takes effect when the item is finished.
         self.inbox: deque[tuple[str, Event]] = deque()
 
+    @property
+    def unhandled(self) -> int:
+        """How many events were taken that the runner has not handled."""
+        return len(self._noted) + len(self.inbox)
+
     def note(self, delivery: str, event: Event) -> None:
         """Write an event down as received, once for each delivery."""
         if delivery not in self._noted:
