@@ -84,7 +84,9 @@ def deploy(
         done: list[dict[str, Any]] = []
         try:
             for each in loaded:
-                done.append(_deployed(core, each, env, live=not draft, expected=pushed.get(each.function.id)))
+                expected = pushed.get(each.function.id)
+                # Not extended at once: what was done before one fails is shown.
+                done.append(_deployed(core, each, env, live=not draft, expected=expected))
         finally:
             _print(done, screen, as_json=as_json)
 

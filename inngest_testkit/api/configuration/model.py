@@ -47,7 +47,7 @@ Address: TypeAlias = Annotated[
 Hosts: TypeAlias = Annotated[
     list[str],
     Field(
-        description='a list of names that the service is called by, such as ["events.example.com"]; addresses need none',
+        description='a list of the names that the service is called by, such as ["events.example.com"]',
     ),
 ]
 Topic: TypeAlias = Annotated[str, Field(description='a text, the name of the topic, such as "events"')]
