@@ -41,10 +41,10 @@ class FakeClock:
     Time never goes back: an earlier moment raises `SetupError`.
     """
 
-    __slots__ = ("_now", "on_move")
+    __slots__ = ("_now", "_start", "on_move")
 
     def __init__(self, start: datetime | str | None = None) -> None:
-        self._now = DEFAULT_START if start is None else as_utc(start)
+        self._now = self._start = DEFAULT_START if start is None else as_utc(start)
         if self._now < _EPOCH:
             raise SetupError(f"a clock starts in 1970 or later, found {self._now.isoformat()}")
         #: Told of each move, for whatever else is to show the same time.
@@ -61,6 +61,12 @@ class FakeClock:
         self._now = moment
         if self.on_move is not None:
             self.on_move(moment)
+
+    def restart(self) -> None:
+        """Go back to where it started. For an engine that is reset, which forgets all that happened since."""
+        self._now = self._start
+        if self.on_move is not None:
+            self.on_move(self._now)
 
     async def sleep_until(self, moment: datetime) -> None:
         """Jump to `moment` when it lies ahead."""

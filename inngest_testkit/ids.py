@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import uuid
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from inngest_testkit.clock import Clock
 
-__all__ = ["Ids", "ulid_of", "workflow_uuid"]
+__all__ = ["Ids", "named_ulid", "ulid_of", "workflow_uuid"]
 
 _RANDOM_BITS = 80
 _LIMIT = 1 << _RANDOM_BITS
@@ -42,8 +43,13 @@ class Ids:
 
     def __init__(self, seed: int | str, clock: Clock) -> None:
         self.seed = seed
-        self.random = random.Random(f"inngest-testkit:{seed}")  # noqa: S311 - reproducible on purpose
+        self.random = random.Random()  # noqa: S311 - reproducible on purpose
         self._clock = clock
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin again: the same ids follow as from a new generator."""
+        self.random.seed(f"inngest-testkit:{self.seed}")
         #: A clock that moves only when told gives the same moment again.
         self._last_now: datetime | None = None
         self._ms = self._last_ms = -1
@@ -70,6 +76,12 @@ class Ids:
     def uuid(self) -> uuid.UUID:
         """Return the next random UUID (version 4)."""
         return uuid.UUID(int=self.random.getrandbits(128), version=4)
+
+
+def named_ulid(ms: int, name: str) -> str:
+    """Return the ULID of what has a name and a moment, `ms` in milliseconds since 1970: the same for the same two."""
+    tail = int.from_bytes(hashlib.sha256(name.encode(errors="surrogatepass")).digest()[:10])
+    return _base32(ms << 70 | tail >> 10, 12) + _PAIRS[tail & _LAST_PAIR]
 
 
 def workflow_uuid(function_id: str) -> str:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.responses import Response
 
 from inngest_testkit.api import events, sdk
 from inngest_testkit.api.face import BodyError, Face, json_reply
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from starlette.requests import Request
-    from starlette.responses import Response
     from starlette.routing import BaseRoute
     from starlette.types import Lifespan
 
@@ -70,7 +71,7 @@ def app_of(face: Face, parts: Sequence[Part], lifespan: Lifespan[Starlette] | No
     app = Starlette(
         routes=[route for part in parts for route in part(face)],
         middleware=[Middleware(Guard, hosts=face.settings.hosts)],
-        exception_handlers={BodyError: _body_error},
+        exception_handlers={BodyError: _body_error, 405: _not_allowed},
         lifespan=lifespan,
     )
     #: For whoever runs the server, see `api.server`.
@@ -81,3 +82,9 @@ def app_of(face: Face, parts: Sequence[Part], lifespan: Lifespan[Starlette] | No
 async def _body_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, BodyError)  # noqa: S101 - the handler is registered for it
     return json_reply({"error": error.reason, "data": None, "status": error.status}, error.status)
+
+
+async def _not_allowed(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - the handler is registered for its status
+    # Source: recordings/sdk `event_api`.
+    return Response(status_code=405, headers=error.headers)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import uuid
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
@@ -17,8 +17,6 @@ from inngest_testkit.engine.serving import Registration
 from inngest_testkit.errors import InvalidFunctionsError, SetupError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -44,14 +42,13 @@ async def _register(face: Face, request: Request) -> Response:
     body = await face.body(request)
     try:
         registered = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        return _refused(f"Invalid request: {error}")
-    if not isinstance(registered, dict):
-        return _refused("Invalid request: expected an object with appName, url and functions")
-    try:
         synced = await sync(face, registration_of(registered))
-    except (InvalidFunctionsError, SetupError) as error:
-        return json_reply({"error": str(error), "data": None, "status": 400}, 400, plain=True)
+    except InvalidFunctionsError as error:
+        problems = "\n".join(f"- {problem}" for problem in error.problems)
+        text = problems[2:] if problems.startswith("- App ID") else f"At least one function is invalid:\n{problems}"
+        return json_reply({"error": text, "data": None, "status": 400}, 400, plain=True)
+    except (ValueError, RecursionError, SetupError) as error:
+        return _refused(f"Invalid request: {error}")
     app_id = app_uuid(synced.registration.app_id)
     return json_reply(
         {"ok": True, "modified": synced.is_modified, "sync_id": str(uuid.uuid4()), "app_id": app_id}, plain=True
@@ -66,12 +63,14 @@ async def sync(face: Face, registration: Registration) -> Synced:
     return await face.host.call(lambda core: core.sync(registration, face.settings.signing_key))
 
 
-def registration_of(registered: Mapping[str, Any]) -> Registration:
+def registration_of(registered: object) -> Registration:
     """Read a registration, whose field names count in any case; raises `SetupError` for functions that are no list."""
+    if not isinstance(registered, dict):
+        raise SetupError(f"expected an object with appName, url and functions, found {type(registered).__name__}")
     fields = {name.lower(): value for name, value in registered.items()}
     functions = fields.get("functions") or []
     if not isinstance(functions, list):
-        raise SetupError(f"Invalid request: functions is a list of objects, found {type(functions).__name__}")
+        raise SetupError(f"functions is a list of objects, found {type(functions).__name__}")
     texts = {name: str(fields.get(name) or "") for name in ("appname", "url", "sdk", "framework")}
     return Registration(texts["appname"], functions, texts["url"], texts["sdk"], texts["framework"])
 

@@ -22,7 +22,8 @@ class ApiSettings:
     `event_keys` are keys that it knows from the start; like those that are made later, nothing shows them.
     `signing_key` signs the calls to apps that register over HTTP, and checks their registrations; none is the dev mode.
     `max_body` bounds the bytes of a request, `body_timeout_s` the seconds in which it has to arrive. `hosts` are names
-    besides those of the loopback interface by which the server may be called. `control` opens `/testkit` and the page.
+    besides those of the loopback interface by which the server may be called. `control` opens `/testkit` and the page,
+    to callers on this machine unless `remote_control` opens them to all.
     Raises `SetupError` for what makes no sense.
     """
 
@@ -33,6 +34,7 @@ class ApiSettings:
     body_timeout_s: float = 10.0
     hosts: tuple[str, ...] = ()
     control: bool = True
+    remote_control: bool = False
 
     @property
     def server_kind(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -160,6 +160,15 @@ class Mocks:
         """Put a mock before those that its step has."""
         self._mocks.setdefault((mock.function_id, mock.step_id), []).append(mock)
         return mock
+
+    def all(self) -> list[Mock]:
+        """Return every mock, by function and step in the order in which the first of each was added."""
+        return [mock for mocks in list(self._mocks.values()) for mock in list(mocks)]
+
+    def remove(self, mocks: Iterable[Mock]) -> None:
+        """Take mocks away; executions under way are answered."""
+        for mock in mocks:
+            self._mocks[mock.function_id, mock.step_id].remove(mock)
 
     def find(self, function_id: str, step_id: str) -> Mock | None:
         """Return the mock that answers next for a step.

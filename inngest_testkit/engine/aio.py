@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from contextlib import nullcontext
 from contextvars import ContextVar
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from inngest_testkit.runs import Run
     from inngest_testkit.runs.model import StepRecord
 
-__all__ = ["IN_STEP", "AsyncEngine", "AsyncQueueView"]
+__all__ = ["AT_WORK", "IN_STEP", "AsyncEngine", "AsyncQueueView"]
 
 T = TypeVar("T")
 
@@ -36,6 +37,12 @@ IN_STEP = (
     "the engine is at work and a step called it. A step cannot send, advance or run anything on its own engine: "
     "let the step ask for the parameter `send` to send events (of an SDK: ctx.step.send_event, or the client), and do "
     "the rest in the test"
+)
+
+
+AT_WORK = (
+    "the engine has been at work for {:g} s, and this is still in line. A step of an app cannot control the engine "
+    "that waits for its answer; otherwise look at what keeps it busy, and try again"
 )
 
 
@@ -70,16 +77,34 @@ class AsyncEngine(Surface):
             return self._core.keep(events)
         return await self._call(self._core.take(events))
 
-    async def _call(self, work: Coroutine[Any, Any, T], *, after_kept: bool = True) -> T:
-        """Work, after what clients sent meanwhile and all that it caused, unless told otherwise."""
+    async def _call(
+        self,
+        work: Coroutine[Any, Any, T],
+        *,
+        wait_s: float = math.inf,
+        of_server: bool = False,
+        after_kept: bool = True,
+    ) -> T:
+        """Do something in turn; raises `UsageError` after `wait_s` seconds in line.
+
+        `of_server`: warnings wait for a call of the engine's user. `after_kept`: after what clients sent meanwhile,
+        and all that it caused.
+        """
         if self._core.live is not None:
-            return await work  # calls do not exclude each other: items are worked between them
+            result = await work  # calls do not exclude each other: items are worked between them
+            if not of_server:
+                self._core.emit_warnings()
+            return result
         around = _around.get()
         if any(work_around.of is self for work_around in around):
             work.close()
             raise UsageError(IN_STEP)
         try:
-            await self._lock.acquire()
+            with anyio.fail_after(wait_s):
+                await self._lock.acquire()
+        except TimeoutError:
+            work.close()
+            raise UsageError(AT_WORK.format(wait_s)) from None
         except BaseException:
             work.close()  # cancelled while another task's call was worked
             raise
@@ -94,7 +119,8 @@ class AsyncEngine(Surface):
             self._thread = current.of = None
             _around.reset(token)
             self._lock.release()
-        self._core.emit_warnings()
+        if not of_server:
+            self._core.emit_warnings()
         return result
 
     async def register(self, *functions: Function) -> None:
@@ -137,6 +163,10 @@ class AsyncEngine(Surface):
         """See `Engine.run_until_complete`."""
         await self._call(self._core.run_until_complete(runs, limit))
 
+    async def run_to_idle(self, *, limit: Duration = "366d") -> None:
+        """See `Engine.run_to_idle`. With a wall clock, `limit` is real time."""
+        await self._call(self._core.control.run_to_idle(limit))
+
     async def run_next(self) -> QueueItem | None:
         """See `Engine.run_next`."""
         return await self._call(self._core.run_next())
@@ -175,6 +205,11 @@ class AsyncEngine(Surface):
             raise SetupError(f"work() needs AsyncEngine(clock=WallClock()), found {self.clock!r}")
         self._core.live.delivers, self._core.live.works = deliver, work
         await self._core.live.run()
+
+    async def reset(self) -> None:
+        """See `Engine.reset`. On a wall clock, what is worked is stopped, and the clock stays as it is."""
+        self._core.drop_kept()
+        await self._call(self._core.reset())
 
     @property
     def queue(self) -> AsyncQueueView:

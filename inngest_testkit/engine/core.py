@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from inngest_testkit.clock import FakeClock, epoch_ms, later
@@ -12,6 +11,7 @@ from inngest_testkit.drivers.mock import Mock, check_returned
 from inngest_testkit.durations import format_duration, to_timedelta
 from inngest_testkit.engine.catalog import Catalog
 from inngest_testkit.engine.components import wire
+from inngest_testkit.engine.control import Control
 from inngest_testkit.engine.flow import dropped, held, what_became, why_collected, why_dropped
 from inngest_testkit.engine.freeze import Frozen
 from inngest_testkit.engine.live import Live
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from inngest_testkit.ids import Ids
     from inngest_testkit.runs import Received
     from inngest_testkit.runs.model import StepRecord, Wait
+    from inngest_testkit.state.base import StateStore
 
 __all__ = ["Core"]
 
@@ -80,17 +81,18 @@ class Core:
                 queue=self._queue,
                 lockstep=self._lockstep,
                 executor=parts.executor,
-                after=self._after_work,
+                after=self._after_item,
             )
         self.catalog = Catalog(parts)
         self.plans = self.catalog.plans
         self.serving = Serving(bridge, parts, self, options.limits, self.catalog.add_app)
         #: What stores that may suspend cannot be asked between calls.
         self._next_due: datetime | None = None
-        self._remembers_due = options.gate is not None or not parts.never_suspend
+        self.remembers_due = options.gate is not None or not parts.never_suspend
         self._over: deque[str] = deque()
         #: Runs that are over and kept, oldest first; a run whose end is worked again is one.
         self._finished: OrderedDict[str, None] = OrderedDict()
+        self.control = Control(self, parts)
 
     # -- functions
 
@@ -167,7 +169,7 @@ class Core:
         if self.live is not None:
             self.live.wake()
         elif self.auto:
-            await self._settle(self.clock.now())
+            await self.settle(self.clock.now())
         else:
             await self._after_work()
 
@@ -193,6 +195,10 @@ class Core:
     def has_kept(self) -> bool:
         """Whether events from clients wait for the engine."""
         return bool(self._lockstep.inbox)
+
+    def drop_kept(self) -> None:
+        """Forget what `keep` took and nothing was done about."""
+        self._lockstep.inbox.clear()
 
     async def after_kept(self, work: Coroutine[Any, Any, T]) -> T:
         """Work what `keep` took, then what is asked for."""
@@ -236,7 +242,7 @@ class Core:
 
     def _why_nothing(self, events: Sequence[Event], deliveries: Container[str]) -> str:
         """Say why a send started nothing."""
-        for entry in reversed(self.journal.engine):
+        for entry in reversed(list(self.journal.engine)):
             if entry.kind is HistoryKind.EVENT_DROPPED and entry.data["cause"] in deliveries:
                 return why_dropped(entry)
             if entry.kind is HistoryKind.TRIGGER_FAILED and entry.data["event_id"] in {e.id for e in events}:
@@ -250,7 +256,7 @@ class Core:
         """Say why an event started nothing and ended no wait."""
         if not self.plans:
             return "no function is registered (engine.register) or served (engine.serve)"
-        names = {trigger.event for plan in self.plans.values() for trigger in plan.triggers if trigger.event}
+        names = {trigger.event for plan in list(self.plans.values()) for trigger in plan.triggers if trigger.event}
         awaited = self._awaited()
         reasons = []
         if event.name in names:
@@ -272,7 +278,7 @@ class Core:
         """Return the events that runs wait for, each with the first such run."""
         waits = (
             (wait.event or "", (run_id, wait))
-            for run_id in islice(self.journal.open_runs, _LOOKED_AT)
+            for run_id in list(self.journal.open_runs)[:_LOOKED_AT]
             for wait in self.journal.fold(run_id).waiting
             if wait.kind == "event"
         )
@@ -291,7 +297,7 @@ class Core:
         except OverflowError:
             raise SetupError(f"advance by {format_duration(delta)} leaves the calendar") from None
         if self.auto:
-            await self._settle(until)
+            await self.settle(until)
         clock.move_to(until)
 
     @property
@@ -318,14 +324,14 @@ class Core:
             await self._until(until, done)
             if self.live is None and self.auto and done():
                 # What their ends cause at the same moment, such as `on_failure`, is part of it.
-                await self._settle(self.clock.now())
+                await self.settle(self.clock.now())
         left = self._open(wanted)
         if left:
             raise RunIncompleteError(self._why_incomplete(left, limit), left)
 
     async def _until(self, until: datetime, done: Callable[[], bool]) -> None:
         if self.live is None:
-            await self._settle(until, done)
+            await self.settle(until, done)
         else:
             self.live.wake()
             await self.live.wait_until(done, until)
@@ -404,6 +410,13 @@ class Core:
         await self.settle_now()
         return cancelled
 
+    async def reset(self) -> None:
+        """Forget all but the functions; see `Control.reset`."""
+        await self.control.reset()
+        self._over.clear()
+        self._finished.clear()
+        await self._after_work()
+
     async def clear_queue(self) -> int:
         """Drop what is queued for runs, and cancel those runs; drop debounced events and batches; crons stay."""
         items = [pending.item for pending in self._queue.snapshot() if pending.item.kind is not ItemKind.CRON]
@@ -440,11 +453,10 @@ class Core:
         """
         while not done() and (due := await self._lockstep.next_due()) is not None and due <= until:
             most = self._lockstep.max_steps + _PER_RUN * len(self.journal.open_runs)
-            await self._settle(max(due, self.clock.now()), most=most)
+            await self.settle(max(due, self.clock.now()), most=most)
 
-    async def _settle(
-        self, until: datetime, done: Callable[[], bool] | None = None, *, most: int | None = None
-    ) -> None:
+    async def settle(self, until: datetime, done: Callable[[], bool] | None = None, *, most: int | None = None) -> None:
+        """Work what is due up to `until`, moving a fake clock from due time to due time; see `Lockstep.settle`."""
         try:
             await self._lockstep.settle(until, done, most=most)
         finally:
@@ -454,8 +466,12 @@ class Core:
         while self._over:
             await self._state.delete(self._over[0])
             self.journal.forget(self._over.popleft())
-        if self._remembers_due:
+        if self.remembers_due:
             self._next_due = await self._lockstep.next_due()
+
+    async def _after_item(self) -> None:
+        await self._after_work()
+        self._warner.log()
 
     def emit_warnings(self) -> None:
         """Emit the warnings of the work just done."""
@@ -479,6 +495,11 @@ class Core:
     def data(self) -> DataStore:
         """The data store: functions, actions, source keys."""
         return self._data
+
+    @property
+    def state(self) -> StateStore:
+        """The state store: runs, the outputs of steps, pauses."""
+        return self._state
 
     @property
     def next_due(self) -> datetime | None:
@@ -509,12 +530,17 @@ class Core:
             function = self.catalog.id_of(function)
         if status is not None and status not in set(RunStatus):
             raise NotFoundError("status", status, [s.value for s in RunStatus])
-        views = (
-            Run(run_id, self.journal.functions[run_id], self.journal)
-            for run_id in self.journal.runs
-            if function is None or self.journal.functions[run_id] == function
-        )
-        return [run for run in views if status is None or run.status == status]
+        # Another thread may be at work: a run may come, and one that is over may go.
+        owners = self.journal.functions
+        known = [(run_id, owners.get(run_id)) for run_id, entries in list(self.journal.runs.items()) if entries]
+        views = [Run(run_id, owner, self.journal) for run_id, owner in known if owner and function in (None, owner)]
+        return [run for run in views if status is None or self._status(run) == status]
+
+    def _status(self, run: Run) -> RunStatus | None:
+        try:
+            return run.status
+        except NotFoundError:
+            return None
 
     def events(self, name: str | None) -> list[Event]:
         """Return the events received, in order."""
@@ -531,7 +557,8 @@ class Core:
 
     def history(self) -> list[HistoryEntry]:
         """Return every transition: the engine's own, and each run's."""
-        return [*self.journal.engine, *(entry for entries in self.journal.runs.values() for entry in entries)]
+        runs = list(self.journal.runs.values())
+        return [*self.journal.engine, *(entry for entries in runs for entry in entries)]
 
     def pending(self) -> tuple[PendingItem, ...]:
         """Return what is queued, in order."""

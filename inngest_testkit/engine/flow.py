@@ -19,15 +19,15 @@ __all__ = ["dropped", "held", "what_became", "why_collected", "why_dropped"]
 
 def dropped(journal: Journal) -> list[Dropped]:
     """Return the events that started nothing and the runs that were cancelled because of a rule, by time."""
-    events = [Dropped.of_event(entry) for entry in journal.engine if entry.kind is HistoryKind.EVENT_DROPPED]
+    events = [Dropped.of_event(entry) for entry in list(journal.engine) if entry.kind is HistoryKind.EVENT_DROPPED]
     return sorted([*events, *_cancelled(journal)], key=lambda each: each.at)
 
 
 def _cancelled(journal: Journal) -> Iterator[Dropped]:
-    for run_id, entries in journal.runs.items():
-        if run_id not in journal.open_runs and entries:
-            event_id = journal.run_events[run_id][0].id or ""
-            found = Dropped.of_run(entries[-1], journal.functions[run_id], event_id)
+    for run_id, entries in list(journal.runs.items()):
+        events = journal.run_events.get(run_id, ())
+        if run_id not in journal.open_runs and entries and events:
+            found = Dropped.of_run(entries[-1], journal.functions.get(run_id, ""), events[0].id or "")
             if found is not None:
                 yield found
 
@@ -97,11 +97,11 @@ def why_collected(flow: FlowStore, deliveries: Container[str]) -> str:
 
 def what_became(journal: Journal, event_ids: Container[str | None]) -> str:
     """Say which run events came to without starting it at once: their own, later, or one that waited for them."""
-    for run_id, events in journal.run_events.items():
+    for run_id, events in list(journal.run_events.items()):
         if any(event.id in event_ids for event in events):
             others = f", with {len(events)} events" if len(events) > 1 else ""
             return f"it went into run {run_id} of function {journal.functions[run_id]!r}{others}"
-    for run_id, entries in journal.runs.items():
+    for run_id, entries in list(journal.runs.items()):
         for entry in entries:
             if entry.kind in _TOOK and entry.data.get("event_id") in event_ids:
                 return f"it {_TOOK[entry.kind]} run {run_id} of function {journal.functions[run_id]!r}"

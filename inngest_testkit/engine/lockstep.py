@@ -61,6 +61,12 @@ class Lockstep:
         """How many events were taken that the runner has not handled."""
         return len(self._noted) + len(self.inbox)
 
+    def reset(self) -> None:
+        """Drop the events that are not handled yet."""
+        self.inbox.clear()
+        self._noted.clear()
+        self._may_be_lost = True
+
     def note(self, delivery: str, event: Event) -> None:
         """Write an event down as received, once for each delivery."""
         if delivery not in self._noted:

@@ -116,7 +116,7 @@ class Surface:
     @property
     def functions(self) -> tuple[Function | AppFunction, ...]:
         """The functions that are registered, in their newest versions."""
-        return tuple(plan.function for plan in self._core.plans.values())
+        return tuple(plan.function for plan in list(self._core.plans.values()))
 
     def cron_calendar(
         self,

@@ -11,11 +11,13 @@ from inngest_testkit.engine.aio import IN_STEP
 from inngest_testkit.engine.bridge import LoopRunner, hand_out
 from inngest_testkit.engine.options import Duration
 from inngest_testkit.engine.surface import QueueView, Surface
+from inngest_testkit.engine.turns import Turns
 from inngest_testkit.errors import SetupError, UsageError
+from inngest_testkit.ids import Ids
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Awaitable, Coroutine, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
     from types import TracebackType
 
     import inngest
@@ -66,7 +68,7 @@ class Engine(Surface):
         self._thread = threading.get_ident()
         self._busy = False
         #: For an engine that several threads call, one after the other.
-        self._shared: threading.Lock | None = None
+        self._turns: Turns | None = None
         if self._core.live is not None:
             raise SetupError("an engine in real time works on an event loop: use AsyncEngine(clock=WallClock())")
         self._core.serving.take, self._core.serving.take_async = self._take, self._take_async
@@ -74,41 +76,87 @@ class Engine(Surface):
     def _take(self, events: Sequence[Event]) -> Sequence[str]:
         """Take events that a client sent, at once when the engine can be called here."""
         # An app of which the engine waits for an answer must not wait for the engine.
-        return self._core.keep(events) if self._busy or self._misuse() else self._call(self._core.take(events))
+        if self._turns is None:
+            return self._core.keep(events) if self._busy or self._misuse() else self._call(self._core.take(events))
+        ids = self._keep_elsewhere(events)
+        self._catch_up()
+        return ids
 
     async def _take_async(self, events: Sequence[Event]) -> Sequence[str]:
         # This engine cannot work while another event loop runs.
-        return self._core.keep(events)
+        return self._core.keep(events) if self._turns is None else self._keep_elsewhere(events)
+
+    def _keep_elsewhere(self, events: Sequence[Event]) -> Sequence[str]:
+        with self._keeping:
+            return self._core.keep(events, self._elsewhere)
 
     def _catch_up(self) -> None:
-        if self._core.has_kept and not self._misuse():
-            self._call(self._core.take([]))
+        if self._turns is None:
+            if self._core.has_kept and not self._misuse():
+                self._call(self._core.take([]))
+        elif not self._misuse() and not self._core.control.is_idle:
+            # Whoever looks while another thread works sees what is done so far: that thread may wait for this one.
+            self._if_free(self._core.take([]))
 
-    def _call(self, work: Coroutine[Any, Any, T], *, after_kept: bool = True) -> T:
-        """Work, after what clients sent meanwhile and all that it caused, unless told otherwise."""
+    def _call(self, work: Coroutine[Any, Any, T]) -> T:
         problem = self._misuse()
         if problem:
             work.close()
             raise UsageError(problem)
-        if after_kept and self._core.has_kept:
-            work = self._core.after_kept(work)
-        with self._shared or _AS_IT_IS:
-            self._busy, self._thread = True, threading.get_ident()
-            try:
-                with self._core.frozen or _AS_IT_IS:
-                    result = self._runner.run(work)
-            finally:
-                self._busy = False
+        try:
+            with self._turns.wait() if self._turns else _AS_IT_IS:
+                result = self._work(work)
+        finally:
+            work.close()  # does nothing to what was worked
         self._core.emit_warnings()
         return result
 
+    def _work(self, work: Coroutine[Any, Any, T], *, after_kept: bool = True) -> T:
+        """Do something in this thread's turn, after what was kept unless told otherwise."""
+        if after_kept and self._core.has_kept:
+            work = self._core.after_kept(work)
+        self._busy, self._thread = True, threading.get_ident()
+        try:
+            with self._core.frozen or _AS_IT_IS:
+                return self._runner.run(work)
+        finally:
+            self._busy = False
+
+    def _when_free(self, work: Coroutine[Any, Any, T], is_wanted: Callable[[], bool], wait_s: float) -> T:
+        """Do something in turn, for a server's thread, as `Turns.wait`; warnings wait for a call of the user's."""
+        assert self._turns is not None  # noqa: S101 - a server shares its engine
+        try:
+            with self._turns.wait(wait_s, is_wanted):
+                return self._work(work)
+        finally:
+            work.close()
+
+    def _if_free(self, work: Coroutine[Any, Any, object], *, after_kept: bool = True) -> bool:
+        """Do something unless another thread is at work, tell whether; warnings wait for a call of the user's."""
+        assert self._turns is not None  # noqa: S101 - for engines that are shared
+        try:
+            with self._turns.if_free() as is_free:
+                if is_free:
+                    self._work(work, after_kept=after_kept)
+                return is_free
+        finally:
+            work.close()
+
     def _share(self) -> None:
-        """Let other threads call the engine, too, such as that of a server around it; their calls take turns."""
-        self._shared = self._shared or threading.Lock()
+        """Let other threads call the engine, too, such as that of a server around it; their calls take turns.
+
+        What is read meanwhile, in whichever thread, is what is done so far.
+        """
+        if self._turns is None:
+            self._turns, self._keeping = Turns(), threading.Lock()
+            #: Makes the ids of events that come from other threads, one at a time.
+            self._elsewhere = Ids(f"{self.seed}/elsewhere", self.clock)
+            self._core.control.on_reset.append(self._elsewhere.restart)
+            self._core.journal.share()
 
     def _misuse(self) -> str:
         is_here = threading.get_ident() == self._thread
-        if not is_here and self._shared is None:
+        if not is_here and self._turns is None:
             return "the engine belongs to the thread that made it; make one engine in each thread that needs one"
         if is_here and self._busy:
             return IN_STEP
@@ -191,6 +239,14 @@ class Engine(Surface):
         """
         self._call(self._core.run_until_complete(runs, limit))
 
+    def run_to_idle(self, *, limit: Duration = "366d") -> None:
+        """Jump from due time to due time until all runs are over, or wait for nothing but events.
+
+        Debounced events and batches are worked. Crons and time-outs that are due on the way are worked, too, but are
+        no reason to go on. Raises `RunIncompleteError` when there is more to do after `limit`.
+        """
+        self._call(self._core.control.run_to_idle(limit))
+
     def run_next(self) -> QueueItem | None:
         """Work one queue item, the next that is due; when none is due now, the clock moves to the next one.
 
@@ -234,6 +290,16 @@ class Engine(Surface):
         Raises `NotFoundError`.
         """
         return self._call(self._core.cancel(run))
+
+    def reset(self) -> None:
+        """Begin again: forget runs, events, history, mocks and what is queued, and set the clock back to its start.
+
+        Functions, apps and links to clients stay, and crons are scheduled anew. Ids start anew from the seed, so the
+        same sends get the same ids again. Views of earlier runs raise `NotFoundError` from then on. Raises `SetupError`
+        for an engine whose events, queue, state or flow are not in memory; nothing changes then.
+        """
+        self._core.drop_kept()
+        self._call(self._core.reset())
 
     @property
     def queue(self) -> SyncQueueView:

@@ -25,13 +25,20 @@ class MemoryEventStream:
     never_suspends = True
 
     def __init__(self) -> None:
+        self._arrived: anyio.Event | None = None
+        self._empty()
+
+    def _empty(self) -> None:
         self._waiting: deque[Message] = deque()
         self._unsettled: dict[str, tuple[Message, datetime | None]] = {}
         #: When each id was published, oldest first.
         self._ids: OrderedDict[str, datetime] = OrderedDict()
-        self._arrived: anyio.Event | None = None
         #: Whether nothing waits, and nothing that was handed out is unsettled.
         self.is_quiet = True
+
+    async def reset(self) -> None:
+        """Drop everything, as if it were new."""
+        self._empty()
 
     async def publish(self, message_id: str, event: Event, now: datetime) -> bool:
         """See `EventStream.publish`."""
@@ -80,7 +87,7 @@ class MemoryEventStream:
         """See `EventStream.next_due`."""
         if not self._unsettled:
             return None
-        return min((until for _, until in self._unsettled.values() if until is not None), default=None)
+        return min((until for _, until in list(self._unsettled.values()) if until is not None), default=None)
 
     async def ack(self, message: Message) -> None:
         """See `EventStream.ack`."""

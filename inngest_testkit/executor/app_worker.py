@@ -103,6 +103,11 @@ class AppWorker:
         self._memos.pop(run_id, None)
         self._watch.forget(run_id)
 
+    def reset(self) -> None:
+        """Drop what is kept of all runs."""
+        self._memos.clear()
+        self._watch.reset()
+
     async def work(self, item: QueueItem, state: RunState, plan: AppPlan, *, once: bool) -> bool:
         """Do what an item asks for; True when it began what takes virtual time."""
         # Whoever queued the item may have been lost before it counted it.
@@ -272,7 +277,7 @@ class AppWorker:
 
     async def _ended(self, of: RunItem, operation: Operation, *, no_retry: bool) -> bool:
         """Keep what became of a step that was run in the call; True when it is tried again."""
-        await self._attempts.started(of, operation.key, op=operation.op)
+        await self._attempts.started(of, operation.key, op=operation.op, **operation.written)
         if operation.op == Opcode.STEP_RUN:
             try:
                 end = StepEnd.of_data(encode(operation.data, deepest=10_000, exact=True))

@@ -114,7 +114,7 @@ class Operator:
         return await begin(operation, group)
 
     async def _record(self, kind: HistoryKind, operation: Operation, group: Group, **data: object) -> None:
-        given = {"edge": step_token(operation.key), "op": operation.op, **data}
+        given = {"edge": step_token(operation.key), "op": operation.op, **operation.written, **data}
         await self._recorder.run(kind, group.run_id, operation.key, data=given, once=group.once)
 
     async def _plan(self, operation: Operation, group: Group) -> None:

@@ -51,6 +51,10 @@ class Watch:
         """Drop what is kept of a run: it is over."""
         self._inspectors.pop(run_id, None)
 
+    def reset(self) -> None:
+        """Drop what is kept of all runs."""
+        self._inspectors.clear()
+
     async def enter(
         self, item: QueueItem, called: Called, answer: Answer, memos: Mapping[str, Json], *, once: bool
     ) -> Failure | None:

@@ -21,7 +21,8 @@ class Arrival:
     """An event for which a trigger of a function was met.
 
     `delivery` names how it came, `key` is the event's part of the idempotency key (none: the delivery), `at` when a run
-    is due if not now. `once`: it was delivered before.
+    is due if not now. `once`: it was delivered before. `received` is the delivery by which the event itself came, where
+    `delivery` tells several that it caused apart.
     """
 
     event: Event
@@ -31,3 +32,4 @@ class Arrival:
     key: str | None = None
     at: datetime | None = None
     once: bool = False
+    received: str = ""

@@ -56,6 +56,9 @@ class MemoryFlowStore:
     never_suspends = True
 
     def __init__(self) -> None:
+        self._empty()
+
+    def _empty(self) -> None:
         self._entries: dict[str, _Kept] = {}
         self._expiries: list[tuple[datetime, str]] = []
         self._versions = 0
@@ -69,6 +72,10 @@ class MemoryFlowStore:
         self._paced: OrderedDict[str, None] = OrderedDict()
         #: Keys that may have room for the first in their line.
         self._stirred: dict[str, None] = {}
+
+    async def reset(self) -> None:
+        """Drop everything, as if it were new."""
+        self._empty()
 
     # -- entries
 
@@ -102,7 +109,7 @@ class MemoryFlowStore:
 
     def entries(self, prefix: str) -> Sequence[tuple[str, object]]:
         """See `FlowStore.entries`."""
-        return [(key, kept.entry.value) for key, kept in self._entries.items() if key.startswith(prefix)]
+        return [(key, kept.entry.value) for key, kept in list(self._entries.items()) if key.startswith(prefix)]
 
     # -- the gate
 
@@ -295,4 +302,4 @@ class MemoryFlowStore:
 
     def waiting(self) -> Sequence[Line]:
         """See `FlowStore.waiting`."""
-        return [Line(each.ticket, each.since, each.hold) for each in self._waiting.values()]
+        return [Line(each.ticket, each.since, each.hold) for each in list(self._waiting.values())]

@@ -52,6 +52,7 @@ class Start:
     `cause` names what asks for the run, `delivery` the event's delivery that is told of it. `key` is the events' part
     of the idempotency key (none: the cause), `at` when the work is due if not now, `lock` what the run holds while it
     is alive, for which its `run_id` is known before. `is_batch`: the events were collected, even if it is one.
+    `received` are the deliveries by which the events came, in their order (none: `delivery`).
     """
 
     events: tuple[Event, ...]
@@ -63,6 +64,7 @@ class Start:
     lock: str = ""
     run_id: str = ""
     is_batch: bool = False
+    received: tuple[str, ...] = ()
 
 
 class RunLifecycle:
@@ -101,7 +103,7 @@ class RunLifecycle:
             )
             return None
         run_id = run.run_id
-        self._journal.open(run_id, version.function_id, version.plan, start.events, start.delivery)
+        self._journal.open(run_id, version.function_id, version.plan, start.events, start.delivery, start.received)
         data: dict[str, Any] = {"trigger": start.trigger, "event_id": event.id, "function_version": version.version}
         if start.is_batch:
             data["events"] = len(start.events)

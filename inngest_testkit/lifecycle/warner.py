@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 
 __all__ = ["FlowControlWarning", "TriggerExpressionWarning", "UnknownFieldWarning", "Warner"]
+
+
+_log = logging.getLogger("inngest_testkit")
 
 
 class TriggerExpressionWarning(UserWarning):
@@ -40,6 +44,19 @@ class Warner:
     def collect_error(self, error: Exception) -> None:
         """Keep an error that the caller asked to be raised."""
         self._errors.append(error)
+
+    def reset(self) -> None:
+        """Drop what was collected."""
+        self._errors, self._collected = [], []
+
+    def log(self) -> None:
+        """Log what was collected, where nobody's call could warn or raise."""
+        errors, self._errors = self._errors, []
+        collected, self._collected = self._collected, []
+        for error in errors:
+            _log.error("%s: %s", type(error).__name__, error)
+        for text, _ in collected:
+            _log.warning("%s", text)
 
     def emit(self, stacklevel: int) -> None:
         """Emit what was collected, as if from `stacklevel` calls up (2: the caller), and raise the first error."""

@@ -44,6 +44,9 @@ class MemoryQueue:
     never_suspends = True
 
     def __init__(self) -> None:
+        self._empty()
+
+    def _empty(self) -> None:
         self._heap: list[_Order] = []
         self._entries: dict[str, _Entry] = {}
         self._by_run: dict[str, dict[str, None]] = {}
@@ -51,6 +54,10 @@ class MemoryQueue:
         self._leased: dict[str, _Entry] = {}
         self._sequence = 0
         self._receipts = 0
+
+    async def reset(self) -> None:
+        """Drop everything, as if it were new."""
+        self._empty()
 
     async def enqueue(self, item: QueueItem, at: datetime, *, priority: int = 0) -> bool:
         """See `Queue.enqueue`."""
@@ -75,8 +82,6 @@ class MemoryQueue:
         if only is not None:
             return self._lease_only(now, only)
         heap = self._heap
-        if not heap or heap[0][0] > now:
-            return ()
         leases: list[Lease] = []
         while heap and len(leases) < limit:
             at, _, sequence, entry = heap[0]
@@ -179,22 +184,32 @@ class MemoryQueue:
                 self._forget(entry.item)
                 discarded += 1
         if len(self._heap) > 64 and len(self._heap) > 2 * len(self._entries):
-            self._heap = [order for order in self._heap if order[3].sequence == order[2]]
-            heapq.heapify(self._heap)
+            heap = [order for order in self._heap if order[3].sequence == order[2]]
+            heapq.heapify(heap)
+            self._heap = heap
         return discarded
 
     async def next_due(self) -> datetime | None:
         """See `Queue.next_due`."""
-        heap = self._heap
-        while heap and heap[0][3].sequence != heap[0][2]:
-            heapq.heappop(heap)
+        first = self._first_due()
         if not self._leased:
-            return heap[0][0] if heap else None
-        moments = [e.lease_until for e in self._leased.values() if e.lease_until is not None]
-        if heap:
-            moments.append(heap[0][0])
+            return first
+        moments = [e.lease_until for e in list(self._leased.values()) if e.lease_until is not None]
+        if first is not None:
+            moments.append(first)
         return min(moments, default=None)
+
+    def _first_due(self) -> datetime | None:
+        # Only `lease` takes off what is out of date: whoever asks may be another thread than the one that works.
+        try:
+            at, _, sequence, entry = self._heap[0]
+        except IndexError:
+            return None
+        if entry.sequence == sequence:
+            return at
+        return min((at for at, _, sequence, entry in list(self._heap) if entry.sequence == sequence), default=None)
 
     def snapshot(self) -> Sequence[PendingItem]:
         """See `Queue.snapshot`."""
-        return [PendingItem(e.item, at, e.parked) for at, _, _, e in sorted(e.order for e in self._entries.values())]
+        orders = sorted(entry.order for entry in list(self._entries.values()))
+        return [PendingItem(e.item, at, e.parked) for at, _, _, e in orders]

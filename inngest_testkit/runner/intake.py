@@ -232,7 +232,9 @@ class Intake:
         """Start the run of a batch; `arrival` is the event that is told of it."""
         item = _batch_item(version.function_id, key, batch)
         events = tuple(each.event for each in batch.arrivals)
-        start = Start(events, batch.arrivals[0].trigger, item.id, arrival.delivery, is_batch=True)
+        received = tuple(each.received or each.delivery for each in batch.arrivals)
+        trigger = batch.arrivals[0].trigger
+        start = Start(events, trigger, item.id, arrival.delivery, is_batch=True, received=received)
         variables = {"event": events[0].to_dict()}
         await self._start(version, version.plan.flow, start, variables, once=arrival.once)
         now = self._clock.now()
@@ -332,8 +334,9 @@ class Intake:
 
 def _start_of(arrival: Arrival) -> Start:
     """Return what a run for an event alone is started with."""
-    delivery = arrival.delivery
-    return Start((arrival.event,), arrival.trigger, delivery, delivery, arrival.key, arrival.at)
+    delivery, received = arrival.delivery, arrival.received
+    start = Start((arrival.event,), arrival.trigger, delivery, delivery, arrival.key, arrival.at)
+    return replace(start, received=(received,)) if received else start
 
 
 def _batch_item(function_id: str, key: str, batch: Collected) -> QueueItem:

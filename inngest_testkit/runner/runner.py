@@ -73,8 +73,17 @@ class Runner:
             version = await self._data.function(invocation["fn_id"])
         except (NotFoundError, KeyError, TypeError):
             return  # retired since, or an event of this name that no step sent
-        delivery = f"{message.id}/invoked"
-        await self._intake.take(version, Arrival(message.event, "invoked", delivery, message.received_at, once=once))
+        await self._intake.take(
+            version,
+            Arrival(
+                message.event,
+                "invoked",
+                f"{message.id}/invoked",
+                message.received_at,
+                once=once,
+                received=message.id,
+            ),
+        )
 
     async def _consider(self, version: FunctionVersion, message: Message, *, once: bool) -> None:
         event = message.event
@@ -219,14 +228,16 @@ class Runner:
         trigger = version.plan.triggers[item.trigger]
         fires_at = due + lateness(trigger.jitter, self._seed, version.function_id, _schedule_of(trigger), due)
         event = _timer(version, _schedule_of(trigger), due, fires_at)
+        timer = ""
         if isinstance(version.plan, AppPlan):
             # One for all functions with the same schedule.
-            await self._lifecycle.publish(f"timer/{event.id}/{event.ts}/{event.data['cron']}", event)
+            timer = f"timer/{event.id}/{event.ts}/{event.data['cron']}"
+            await self._lifecycle.publish(timer, event)
         if isinstance(version.plan, AppPlan) and _is_started_by_another(version.plan, item.trigger, due):
             reason = "another schedule of the function is due at the same moment"
             self._recorder.dropped("idempotency", reason, version.function_id, event, item.id, once=once)
         else:
-            arrival = Arrival(event, trigger.text, item.id, due, item.id, fires_at, once=once)
+            arrival = Arrival(event, trigger.text, item.id, due, item.id, fires_at, once=once, received=timer)
             await self._intake.take(version, arrival, batches=False)
         await self._schedule_cron(version, item.trigger, trigger, due)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from inngest_testkit.events import INVOKED
 from inngest_testkit.runs.model import HistoryKind
@@ -56,7 +57,8 @@ class Journal:
 
     `runs` maps a run's id to its entries, `engine` lists the entries that belong to no run, `received` all events by
     their deliveries, `functions`, `shapes` and `run_events` what each run executes and the events that started it,
-    `causes` the delivery that did, and `started` the runs that a delivery started.
+    `causes` the delivery that did, and `started` the runs that a delivery started; see `received_of` and `runs_of` for
+    all events of a run, and all runs of an event.
     """
 
     def __init__(self, *, bounded: bool = False) -> None:
@@ -70,6 +72,9 @@ class Journal:
         self.run_events: dict[str, tuple[Event, ...]] = {}
         self.causes: dict[str, str] = {}
         self.started: dict[str, list[str]] = {}
+        #: Of runs whose events came otherwise than by the delivery that started them: by which; and the reverse.
+        self._received_of: dict[str, tuple[str, ...]] = {}
+        self._also_in: dict[str, list[str]] = {}
         #: Runs that are not over, in order.
         self.open_runs: dict[str, None] = {}
         #: The failed runs whose failure a reader of `Run` has seen.
@@ -77,18 +82,59 @@ class Journal:
         #: Told of each entry as it is written down.
         self.listeners: list[Callable[[HistoryEntry], None]] = []
         self._folds: dict[str, tuple[int, Replay | None]] = {}
+        #: A run may be read in another thread than the engine's.
+        self._folding = threading.Lock()
         self._recent: deque[HistoryEntry] = deque(maxlen=12)
+        self._is_shared = False
 
-    def open(self, run_id: str, function_id: str, shape: Shape, events: tuple[Event, ...], cause: str) -> None:
-        """Begin a run's history; nothing happens when it has begun. `cause` names the delivery that started it."""
+    def share(self) -> None:
+        """Let other threads read while entries are written: what `fold` returned once changes no more."""
+        self._is_shared = True
+
+    def clear(self) -> None:
+        """Drop everything; whoever listens goes on listening."""
+        kept: list[dict[str, Any] | deque[HistoryEntry]] = [self.runs, self.received, self.shapes, self.functions]
+        kept += [self.run_events, self.causes, self.started, self.open_runs, self.observed, self.engine, self._recent]
+        kept += [self._received_of, self._also_in]
+        for each in kept:
+            each.clear()
+        with self._folding:
+            self._folds.clear()
+
+    def open(
+        self,
+        run_id: str,
+        function_id: str,
+        shape: Shape,
+        events: tuple[Event, ...],
+        cause: str,
+        received: tuple[str, ...] = (),
+    ) -> None:
+        """Begin a run's history; nothing happens when it has begun.
+
+        `cause` names the delivery that started it, `received` those by which its events came, if they are others.
+        """
         if run_id not in self.runs:
-            self.runs[run_id] = []
-            self.open_runs[run_id] = None
             self.functions[run_id] = function_id
             self.shapes[run_id] = shape
             self.run_events[run_id] = events
             self.causes[run_id] = cause
+            # Last, so that whoever finds a run finds all of it.
+            self.runs[run_id] = []
+            self.open_runs[run_id] = None
             self.started.setdefault(cause, []).append(run_id)
+            if received:
+                self._received_of[run_id] = received
+                for delivery in received:
+                    self._also_in.setdefault(delivery, []).append(run_id)
+
+    def received_of(self, run_id: str) -> tuple[str, ...]:
+        """Return the deliveries by which a run's events came, in their order."""
+        return self._received_of.get(run_id) or (self.causes[run_id],)
+
+    def runs_of(self, delivery: str) -> list[str]:
+        """Return the runs that an event is in, also those of batches."""
+        return list(dict.fromkeys([*self.started.get(delivery, ()), *self._also_in.get(delivery, ())]))
 
     def receive(self, received: Received) -> None:
         """Write an event down as received."""
@@ -113,11 +159,15 @@ class Journal:
     def fold(self, run_id: str) -> Replay:
         """Return the state that a run's history tells; only what is new is folded."""
         entries = self.runs[run_id]
-        length, state = self._folds.pop(run_id, (0, None))
-        state = replay(state or Replay(), islice(entries, length, None))
-        self._folds[run_id] = (len(entries), state)
-        if len(self._folds) > _FOLDS_KEPT:
-            del self._folds[next(iter(self._folds))]
+        with self._folding:
+            length, state = self._folds.pop(run_id, (0, None))
+            new = entries[length:]
+            if state is not None and new and self._is_shared:
+                state = state.copy()
+            state = replay(state or Replay(), new)
+            self._folds[run_id] = (length + len(new), state)
+            if len(self._folds) > _FOLDS_KEPT:
+                del self._folds[next(iter(self._folds))]
         return state
 
     def has(self, entry: HistoryEntry) -> bool:
@@ -127,7 +177,8 @@ class Journal:
     def forget(self, run_id: str) -> None:
         """Drop a run's history."""
         self.runs.pop(run_id, None)
-        self._folds.pop(run_id, None)
+        with self._folding:
+            self._folds.pop(run_id, None)
         self.functions.pop(run_id, None)
         self.shapes.pop(run_id, None)
         self.run_events.pop(run_id, None)
@@ -137,12 +188,16 @@ class Journal:
             self.started[cause].remove(run_id)
             if not self.started[cause]:
                 del self.started[cause]
+        for delivery in self._received_of.pop(run_id, ()):
+            self._also_in[delivery].remove(run_id)
+            if not self._also_in[delivery]:
+                del self._also_in[delivery]
 
     def unobserved_failures(self) -> list[str]:
         """Return the runs that failed and that nobody has looked at since, in order of creation."""
         return [
             run_id
-            for run_id, entries in self.runs.items()
+            for run_id, entries in list(self.runs.items())
             if run_id not in self.observed
             and any(entry.kind is HistoryKind.RUN_FAILED for entry in reversed(entries))
             # What an invoked run came to is told to the step that invoked it.

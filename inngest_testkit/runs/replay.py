@@ -44,6 +44,10 @@ class Replay:
     error: ErrorInfo | None = None
     ended_at: datetime | None = None
 
+    def copy(self) -> Replay:
+        """Return a state of its own, which folding further entries into this one does not change."""
+        return replace(self, steps=dict(self.steps), waits=dict(self.waits), held=dict(self.held))
+
     @property
     def waiting(self) -> tuple[Wait, ...]:
         """The waits, soonest first."""

@@ -35,7 +35,7 @@ __all__ = ["DROPPED", "Run", "Steps"]
 T = TypeVar("T")
 
 #: Why a run that was there is not.
-DROPPED = "it was over and has been dropped, see Engine(keep=...)"
+DROPPED = "it was over and has been dropped, see Engine(keep=...), or the engine was reset"
 
 
 @quick

@@ -145,6 +145,11 @@ class Operation:
         """Whether the step belongs to a parallel group in race mode."""
         return self.opts.get("parallelMode") == "race"
 
+    @property
+    def written(self) -> dict[str, str]:
+        """The id as written, for the run's history; nothing where it is the key."""
+        return {} if self.display == self.key else {"id": self.display}
+
 
 _UNHASHED = "sha1:"
 

@@ -168,6 +168,9 @@ class MemoryStateStore:
     never_suspends = True
 
     def __init__(self) -> None:
+        self._empty()
+
+    def _empty(self) -> None:
         self._runs = _Runs()
         #: Idempotency keys with run and cause, those created first at the front.
         self._keys: OrderedDict[str, tuple[str, str, datetime]] = OrderedDict()
@@ -175,6 +178,10 @@ class MemoryStateStore:
         self._leases: dict[str, tuple[str, datetime]] = {}
         self._waiting: dict[str, _Waiting] = {}
         self._sequence = 0
+
+    async def reset(self) -> None:
+        """Drop everything, as if it were new."""
+        self._empty()
 
     async def create(self, run: NewRun) -> RunState:
         """See `StateStore.create`."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from .sdk_http import Answer, recorded_answer
+
 if TYPE_CHECKING:
     from .sdk_recording import SdkRecording
 
@@ -84,6 +86,8 @@ class SdkBehaviour:
     outcomes: tuple[Outcome, ...] = ()
     #: Of each request: whether it was taken, and how many events it gave an id.
     replies: tuple[tuple[bool, int], ...] = ()
+    #: What requests to the HTTP face were answered with.
+    answers: tuple[Answer, ...] = ()
     #: Whether the calls came in the same order, and with the same memos, each time that they were recorded.
     ordered: bool = True
     same_set: bool = True
@@ -102,6 +106,9 @@ class SdkBehaviour:
 
     def change_received(self, change: Callable[[Received], Received]) -> Self:
         return replace(self, received=tuple(change(event) for event in self.received))
+
+    def change_answers(self, change: Callable[[Answer], Answer]) -> Self:
+        return replace(self, answers=tuple(change(answer) for answer in self.answers))
 
     def change_outcomes(self, change: Callable[[Outcome], Outcome]) -> Self:
         return replace(self, outcomes=tuple(change(outcome) for outcome in self.outcomes))
@@ -213,6 +220,7 @@ def recorded(recording: SdkRecording) -> SdkBehaviour:
         received=tuple(_received(event) for event in recording.received_events),
         outcomes=tuple(_outcome(run, recording.events) for run in recording.runs),
         replies=tuple(_replies(recording)),
+        answers=tuple(_answers(recording)),
         ordered=recording.stable["request_order"],
         same_set=recording.stable["request_set"],
         left_out=recording.left_out,
@@ -228,6 +236,13 @@ def _replies(recording: SdkRecording) -> Iterable[tuple[bool, int]]:
             yield reply["status"] == 200, len(reply["body"]["ids"])
         elif "http" in item:
             yield next(others)["response"]["status"] == 200, 0
+
+
+def _answers(recording: SdkRecording) -> Iterable[Answer]:
+    requests = [item["http"] for item in recording.script if "http" in item]
+    for request, played in zip(requests, recording.http, strict=True):
+        if request["method"] != "DELETE":
+            yield recorded_answer(played, request)
 
 
 def _call(request: Mapping[str, Any]) -> Call:

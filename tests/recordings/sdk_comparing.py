@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from .sdk_behaviour import Call, Outcome, Received, SdkBehaviour
+    from .sdk_http import Answer
     from .sdk_values import Reader
 
 #: Steps called within so many seconds of each other may or may not be in each other's memos.
@@ -40,7 +41,16 @@ def differences(expected: SdkBehaviour, actual: SdkBehaviour, reader: Reader) ->
     found += _outcomes(expected, actual, reader)
     if expected.replies != actual.replies:
         found.append(f"replies (taken, ids): {expected.replies}, got {actual.replies}")
+    for theirs, ours in zip(expected.answers, actual.answers, strict=True):
+        found += [f"{theirs.name}: {text}" for text in _answer(theirs, ours, reader)]
     return found
+
+
+def _answer(theirs: Answer, ours: Answer, reader: Reader) -> Iterator[str]:
+    if theirs.status != ours.status:
+        yield f"status {theirs.status}, got {ours.status}"
+    yield from reader.differences(theirs.headers, ours.headers, "headers")
+    yield from reader.differences(theirs.body, ours.body, "body")
 
 
 # -- runs

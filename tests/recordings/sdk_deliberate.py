@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .sdk_behaviour import Call, Outcome, Received
+    from .sdk_http import Answer
 
 
 # -- rule 11
@@ -162,6 +163,70 @@ def first_branch_comes_first(behaviour: SdkBehaviour) -> SdkBehaviour:
     return behaviour.change_calls(call).change_own(own).change_outcomes(outcome)
 
 
+# -- rules 13, 15, 17 and 18: the event API
+
+
+def taken_once(behaviour: SdkBehaviour) -> SdkBehaviour:
+    """The server stores what comes again with the seed of a request, and shows it with the run of the first."""
+    (first, again) = (event for event in behaviour.received if event.runs == ("run-11",))
+    assert first.at < again.at
+    return behaviour.change(received=tuple(each for each in behaviour.received if each is not again)).change_outcomes(
+        lambda outcome: replace(outcome, events=outcome.events[:1])
+    )
+
+
+def received_when_sent(behaviour: SdkBehaviour) -> SdkBehaviour:
+    """The server needed 1.3 s to take the end of the twelfth run, which has 6 MB of events in it."""
+
+    def at_once(event: Received) -> Received:
+        is_late = event.event["data"].get("run_id") == "run-12"
+        return replace(event, at=seconds_of(event.event["ts"])) if is_late else event
+
+    return behaviour.change_own(at_once)
+
+
+def refused_as_a_whole(behaviour: SdkBehaviour) -> SdkBehaviour:
+    """The third run is for the event before the bad one."""
+    run = "run-3"
+    return behaviour.change(
+        calls=tuple(call for call in behaviour.calls if call.run != run),
+        own=tuple(event for event in behaviour.own if event.event["data"].get("run_id") != run),
+        received=tuple(event for event in behaviour.received if event.runs != (run,)),
+        outcomes=tuple(outcome for outcome in behaviour.outcomes if outcome.run != run),
+    ).change_answers(
+        lambda answer: (
+            replace(answer, body={**answer.body, "ids": []})
+            if answer.name.startswith("POST /e/key [") and answer.status == 400
+            else answer
+        )
+    )
+
+
+def data_is_an_object(behaviour: SdkBehaviour) -> SdkBehaviour:
+    def filled(value: Any) -> Any:
+        if isinstance(value, list):
+            return [filled(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        shown = {key: filled(each) for key, each in value.items()}
+        return {**shown, "data": {}} if "name" in shown and shown.get("data", 0) is None else shown
+
+    return behaviour.change_values(filled)
+
+
+def refused_without_a_key(behaviour: SdkBehaviour) -> SdkBehaviour:
+    error = "Event key is required: send to /e/ and your key"
+
+    def refused(answer: Answer) -> Answer:
+        if answer.name.split()[1] not in ("/e", "/e/"):
+            return answer
+        headers = {**answer.headers, "content-type": "application/json"}
+        return replace(answer, status=401, headers=headers, body={"ids": [], "status": 401, "error": error})
+
+    changed = behaviour.change_answers(refused)
+    return changed.change(replies=tuple((answer.status == 200, 0) for answer in changed.answers))
+
+
 # -- the table
 
 IN_ORDER_OF_THE_PLAN = Difference((14,), "the calls of a parallel group are made in the order of the plan", any_order)
@@ -216,6 +281,13 @@ EXPECTED: dict[str, list[Difference]] = {
     ],
     "debounce": [WITHIN_THE_PERIOD],
     "debounce_flow": [WITHIN_THE_PERIOD],
+    "event_api": [
+        Difference((13,), "what comes again with the seed of a request is not stored again", taken_once),
+        Difference((13,), "an event is received when it is sent, however large", received_when_sent),
+        Difference((15,), "a list with a bad event in it is refused as a whole", refused_as_a_whole),
+        Difference((17,), "the data of an event that has none is empty", data_is_an_object),
+        Difference((18,), "events need a key", refused_without_a_key),
+    ],
     "expressions": [Difference((13,), f"{STORED_ONCE}, and its runs begin at once", started_at_once)],
     "expressions_missing": [Difference((13,), STORED_ONCE, stored_once)],
     "flask_steps": [IN_ORDER_OF_THE_PLAN],

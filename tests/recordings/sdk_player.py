@@ -22,6 +22,7 @@ from inngest_testkit.sdk.protocol import DISCOVERY, CallResponse, Header, Opcode
 from inngest_testkit.sdk.transports import in_process
 
 from .sdk_behaviour import START, Call, Outcome, Received, SdkBehaviour
+from .sdk_http import Answer, answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,6 +69,8 @@ class _Player:
     start: datetime = field(init=False)
     #: What was called, when, and what came back.
     calls: list[tuple[datetime, CallRequest, CallResponse]] = field(default_factory=list)
+    #: What the HTTP face answered.
+    answers: list[Answer] = field(default_factory=list)
     #: What answers instead of the SDK, and how often (None: until it is taken away).
     instead: CallResponse | None = None
     times: int | None = None
@@ -114,7 +117,7 @@ class _Player:
             if "send" in item:
                 replies.append((True, len(self.engine.send(self._written_out(item["send"])).ids)))
             elif "http" in item:
-                replies.append((self._cancel(item["http"]), 0))
+                replies.append((self._request(item["http"]), 0))
             else:
                 getattr(self, f"_{item['do']}")(item)
         return replies
@@ -129,9 +132,15 @@ class _Player:
     def _app_ok(self, item: Mapping[str, Any]) -> None:
         self.instead = None
 
+    def _request(self, request: Mapping[str, Any]) -> bool:
+        """Play a request; whether it was answered with 200."""
+        if request["method"] == "DELETE":
+            return self._cancel(request)
+        self.answers.append(answer_of(self.engine, request, self._written_out))
+        return self.answers[-1].status == 200
+
     def _cancel(self, request: Mapping[str, Any]) -> bool:
         """Do what a request for cancelling a run asks for; False when there is no such run."""
-        assert request["method"] == "DELETE"
         run_id = request["path"].removeprefix("/v1/runs/")
         try:
             self.engine.cancel(self.engine.runs()[0] if run_id == "{run0}" else run_id)
@@ -190,6 +199,7 @@ class _Player:
             received=tuple(event for event in events if not event.event["name"].startswith("inngest/")),
             outcomes=tuple(self._outcome(run) for run in self.engine.runs()),
             replies=tuple(replies),
+            answers=tuple(self.answers),
         )
 
     def _call(self, at: datetime, request: CallRequest, response: CallResponse) -> Call:

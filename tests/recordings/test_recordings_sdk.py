@@ -76,7 +76,7 @@ def test_every_recording_has_one_place():
     assert WAITS_FOR.keys() | ELSEWHERE.keys() | set(PLAYED) | BEYOND == set(names())
     assert not WAITS_FOR.keys() & ELSEWHERE.keys()
     assert EXPECTED.keys() <= set(PLAYED) | BEYOND
-    assert len(PLAYED) + len(BEYOND) >= 111
+    assert len(PLAYED) + len(BEYOND) >= 112
     assert all((FOLDER.parents[3] / test).is_file() for test in ELSEWHERE.values())
 
 
@@ -165,3 +165,11 @@ def with_a_failure_in_the_event(actual):
 def test_a_difference_is_seen(change, replay):
     recording = SdkRecording.read("step_retry_success")
     assert found(recording, recorded(recording), change(replay("step_retry_success")))
+
+
+@pytest.mark.parametrize("part", [{"status": 201}, {"headers": {"x-inngest-server-kind": "dev"}}, {"body": {"ids": [], "status": 200}}])
+def test_a_difference_in_an_answer_is_seen(part, replay):
+    recording, actual = SdkRecording.read("event_api"), replay("event_api")
+    first, *others = actual.answers
+    changed = actual.change(answers=(replace(first, **part), *others))
+    assert len(found(recording, expectation(recorded(recording), EXPECTED["event_api"]), changed)) == 1
