@@ -1,4 +1,4 @@
-"""Run the application of an HTTP face with uvicorn, so that it stops cleanly: streams end, no signal is raised anew."""
+"""Run the application of an HTTP face with uvicorn, so that it stops cleanly: streams end, signals are taken once."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def listening(host: str, port: int, *, names: tuple[str, str] = ("--host", "--po
             f"port {port} of {host} cannot be had: {error.strerror or error}. Is a server running there already? Stop "
             f"it, or choose another port: {names[1]} {port + 1 if port < 65535 else 0}"
         ) from None
-    sock.setblocking(False)  # noqa: FBT003 - as the socket takes it
+    sock.settimeout(0)
     return sock
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inngest_testkit.cli import build, deploy, init, keys, serve
+from inngest_testkit.cli import build, deploy, dev_command, init, keys, serve
 from inngest_testkit.cli.options import NAME, AsJson, NoColor, PathArgument, epilog
 from inngest_testkit.cli.output import Screen, reported
 
@@ -19,7 +19,7 @@ __all__ = ["EXAMPLES", "app", "run_app"]
 
 #: The examples of each command's help; the tests run them.
 EXAMPLES: dict[str, tuple[str, ...]] = {
-    **init.EXAMPLES,
+    "init": init.EXAMPLES,
     "run": (
         f"{NAME} run functions/",
         f"{NAME} run functions/ --until 7d --json",
@@ -33,9 +33,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         f"{NAME} graph functions/payment/inngest.json --mermaid",
         f"{NAME} graph functions/ --json",
     ),
-    **build.EXAMPLES,
-    **serve.EXAMPLES,
-    **deploy.EXAMPLES,
+    "dev": dev_command.EXAMPLES,
+    "build": build.EXAMPLES,
+    "serve": serve.EXAMPLES,
+    "deploy": deploy.EXAMPLES,
     **keys.EXAMPLES,
     "version": (f"{NAME} version", f"{NAME} version --json"),
 }
@@ -157,10 +158,11 @@ def graph(
         draw_functions(path, screen, mermaid=mermaid, as_json=as_json)
 
 
-app.command(epilog=init.init_epilog)(init.init)
-app.command(epilog=build.build_epilog)(build.build)
-app.command(epilog=serve.serve_epilog)(serve.serve)
-app.command(epilog=deploy.deploy_epilog)(deploy.deploy)
+app.command(epilog=epilog(init.STATUS, *EXAMPLES["init"]))(init.init)
+app.command(epilog=epilog(dev_command.STATUS, *EXAMPLES["dev"]))(dev_command.dev)
+app.command(epilog=epilog(build.STATUS, *EXAMPLES["build"]))(build.build)
+app.command(epilog=epilog(serve.STATUS, *EXAMPLES["serve"]))(serve.serve)
+app.command(epilog=epilog(deploy.STATUS, *EXAMPLES["deploy"]))(deploy.deploy)
 app.add_typer(keys.keys, name="keys")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inngest_testkit.cli.options import NAME, AsJson, NoColor, PathArgument, epilog
+from inngest_testkit.cli.options import NAME, AsJson, NoColor, PathArgument
 from inngest_testkit.cli.output import Screen, reported
 
 if TYPE_CHECKING:
@@ -17,20 +17,16 @@ if TYPE_CHECKING:
 
     from inngest_testkit.cli.docker import Image
 
-__all__ = ["EXAMPLES", "Prod", "build", "build_epilog", "environment", "watched"]
+__all__ = ["EXAMPLES", "STATUS", "Prod", "build", "environment", "watched"]
 
-EXAMPLES = {
-    "build": (
-        f"{NAME} build functions/",
-        f"{NAME} build functions/ --platform linux/amd64 --json",
-    )
-}
-_STATUS = """\
+EXAMPLES = (
+    f"{NAME} build functions/",
+    f"{NAME} build functions/ --platform linux/amd64 --json",
+)
+STATUS = """\
   0  the functions are right, and every image they need was built
   1  an image was not built
   2  the functions or an option are wrong, or docker is missing"""
-
-build_epilog = epilog(_STATUS, *EXAMPLES["build"])
 
 Prod = Annotated[
     bool,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inngest_testkit.cli.build import Platform, Prod, environment, watched
-from inngest_testkit.cli.options import API_URL, NAME, ApiUrl, AsJson, NoColor, PathArgument, epilog
+from inngest_testkit.cli.options import API_URL, NAME, ApiUrl, AsJson, NoColor, PathArgument
 from inngest_testkit.cli.output import CommandFailedError, Screen, reported
 
 if TYPE_CHECKING:
@@ -19,21 +19,17 @@ if TYPE_CHECKING:
     from inngest_testkit.cli.docker import Image
     from inngest_testkit.functions.loader import LoadedFunction
 
-__all__ = ["EXAMPLES", "deploy", "deploy_epilog"]
+__all__ = ["EXAMPLES", "STATUS", "deploy"]
 
-EXAMPLES = {
-    "deploy": (
-        f"{NAME} deploy functions/",
-        f"{NAME} deploy functions/ --draft --json",
-        f"{NAME} deploy functions/ --api-url http://127.0.0.1:8300 --prod",
-    )
-}
-_STATUS = """\
+EXAMPLES = (
+    f"{NAME} deploy functions/",
+    f"{NAME} deploy functions/ --draft --json",
+    f"{NAME} deploy functions/ --api-url http://127.0.0.1:8300 --prod",
+)
+STATUS = """\
   0  every function was deployed
   1  an image was not built or pushed, there is no server, or it refuses
   2  the functions or an option are wrong, or docker is missing"""
-
-deploy_epilog = epilog(_STATUS, *EXAMPLES["deploy"])
 
 _HISTORY = "query($id: ID!) {functionVersions(functionId: $id) {version}}"
 _DEPLOY = """mutation($config: String!, $env: Environment!, $live: Boolean!) {

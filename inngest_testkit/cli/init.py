@@ -12,25 +12,21 @@ from typing import Annotated
 
 import typer
 
-from inngest_testkit.cli.options import NAME, AsJson, epilog
+from inngest_testkit.cli.options import NAME, AsJson
 from inngest_testkit.cli.output import Screen, reported
 from inngest_testkit.errors import SetupError
 from inngest_testkit.functions.dsn import slug
 
-__all__ = ["EXAMPLES", "Kind", "init", "init_epilog", "written_files"]
+__all__ = ["EXAMPLES", "STATUS", "Kind", "init", "written_files"]
 
-EXAMPLES = {
-    "init": (
-        f"{NAME} init welcome --event user/signed.up",
-        f"{NAME} init nightly-report --kind python",
-        f"{NAME} init charge --kind cue --folder workflows --json",
-    )
-}
-_STATUS = """\
+EXAMPLES = (
+    f"{NAME} init welcome --event user/signed.up",
+    f"{NAME} init nightly-report --kind python",
+    f"{NAME} init charge --kind cue --folder workflows --json",
+)
+STATUS = """\
   0  the files were written
   2  a name is wrong, or a file is there already; nothing was written"""
-
-init_epilog = epilog(_STATUS, *EXAMPLES["init"])
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _EVENT = re.compile(r"[^\s*]+")
@@ -99,7 +95,7 @@ def init(
 def _wanted(name: str | None, event: str | None, kind: Kind | None, *, asks: bool) -> _Wanted:
     if name is None:
         if not asks:
-            raise SetupError(f"give the function's id: {EXAMPLES['init'][0]}")
+            raise SetupError(f"give the function's id: {EXAMPLES[0]}")
         name = typer.prompt("The function's id", default="welcome")
     if not _ID.fullmatch(name):
         near = slug(name).replace("_", "-")

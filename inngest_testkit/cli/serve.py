@@ -6,22 +6,18 @@ from typing import Annotated
 
 import typer
 
-from inngest_testkit.cli.options import NAME, epilog
+from inngest_testkit.cli.options import NAME
 from inngest_testkit.cli.output import Screen, reported
 
-__all__ = ["EXAMPLES", "serve", "serve_epilog"]
+__all__ = ["EXAMPLES", "STATUS", "serve"]
 
-EXAMPLES = {
-    "serve": (
-        f"{NAME} serve event-api runner executor core-api",
-        f"{NAME} serve event-api -c inngest.cue",
-    )
-}
-_STATUS = """\
+EXAMPLES = (
+    f"{NAME} serve event-api runner executor core-api",
+    f"{NAME} serve event-api -c inngest.cue",
+)
+STATUS = """\
   0  stopped by SIGINT or SIGTERM
   2  a service, the configuration or an address is wrong; stderr says how"""
-
-serve_epilog = epilog(_STATUS, *EXAMPLES["serve"])
 
 
 def _complete_service(incomplete: str) -> list[str]:

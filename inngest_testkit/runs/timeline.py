@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from inngest_testkit.durations import format_duration
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     from inngest_testkit.runs.model import HistoryEntry
     from inngest_testkit.runs.view import Run
 
-__all__ = ["STYLES", "Row", "render", "rows", "title"]
+__all__ = ["STYLES", "Row", "describe", "readable", "render", "rows", "title"]
 
 _WIDEST = 72
+_MILLISECOND = timedelta(milliseconds=1)
 STYLES = {"ok": "green", "retry": "yellow", "failed": "red", "waits": "cyan", "skipped": "dim", "run": "bold"}
 
 
@@ -45,14 +47,19 @@ def rows(run: Run) -> list[Row]:
     start = run.started_at
     lines = []
     for entry in run.history:
-        describe = _DESCRIBE.get(entry.kind)
-        described = describe(entry, start) if describe else None
+        described = describe(entry, start)
         if described is not None:
             kind, outcome = described
             attempt = "" if entry.attempt is None else str(entry.attempt)
             lines.append(Row(f"+{_since(entry.at, start)}", entry.step or "", attempt, outcome, kind))
     lines.extend(_expectations(run, start))
     return lines
+
+
+def describe(entry: HistoryEntry, start: datetime) -> tuple[str, str] | None:
+    """Return what an entry of a run that began at `start` tells: a key of the styles, and a text; None for nothing."""
+    tell = _DESCRIBE.get(entry.kind)
+    return tell(entry, start) if tell else None
 
 
 def render(run: Run, *, color: bool = False) -> str:
@@ -102,7 +109,12 @@ def _moment(moment: datetime) -> str:
 
 
 def _since(moment: datetime, start: datetime) -> str:
-    return format_duration(moment - start)
+    return format_duration(readable(moment - start))
+
+
+def readable(span: timedelta) -> timedelta:
+    """Cut a span to whole milliseconds, unless it is shorter than one: what is below is noise of real time."""
+    return span - span % _MILLISECOND if span > _MILLISECOND else span
 
 
 def _short(text: str) -> str:

@@ -39,7 +39,7 @@ function beginning() {
   return empty(
     "No function is here yet.",
     h("p", {}, "Start the server with a folder that has inngest.json files, or let an app register itself:"),
-    h("pre", { tabindex: "0" }, `INNGEST_DEV=1 INNGEST_BASE_URL=${location.origin} …your app`),
+    h("pre", { tabindex: "0" }, `INNGEST_DEV=${location.origin} …your app`),
   );
 }
 

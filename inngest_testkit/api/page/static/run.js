@@ -15,7 +15,7 @@ export function runView(run) {
     facts(run),
     run.error && part("Error", errorView(run.error, "run")),
     (run.waiting.length > 0 || run.held.length > 0) && part("Waits", waits(run)),
-    part("Graph", h("div", { class: "graph", tabindex: "0", role: "group", "aria-label": "Graph of the run", data: { key: "graph" } }, graphOf(run.graph, showStep))),
+    part("Graph", graph(run)),
     run.steps.length > 0 && part("Steps", h("div", { class: "steps" }, run.steps.map(step))),
     part("Timeline", timeline(run)),
     part(run.events.length === 1 ? "Event" : "Events", run.events.map(eventView)),
@@ -24,6 +24,11 @@ export function runView(run) {
 }
 
 const part = (title, ...content) => h("section", { class: "part" }, h("h2", {}, title), ...content);
+
+function graph(run) {
+  const props = { class: "graph", tabindex: "0", role: "group", "aria-label": "Graph of the run", data: { key: "graph" } };
+  return h("div", props, graphOf(run.graph, run.events[0]?.name ?? "schedule", showStep));
+}
 
 function stopping(run) {
   if (run.ended_at !== null) return null;

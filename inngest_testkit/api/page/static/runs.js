@@ -121,7 +121,7 @@ function beginning(functions) {
     return empty(
       "No function is here yet.",
       h("p", {}, "Start the server with a folder that has inngest.json files, or let an app register itself:"),
-      h("pre", { tabindex: "0" }, `INNGEST_DEV=1 INNGEST_BASE_URL=${origin} …your app`),
+      h("pre", { tabindex: "0" }, `INNGEST_DEV=${origin} …your app`),
     );
   }
   return empty(
