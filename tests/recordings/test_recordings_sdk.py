@@ -167,7 +167,9 @@ def test_a_difference_is_seen(change, replay):
     assert found(recording, recorded(recording), change(replay("step_retry_success")))
 
 
-@pytest.mark.parametrize("part", [{"status": 201}, {"headers": {"x-inngest-server-kind": "dev"}}, {"body": {"ids": [], "status": 200}}])
+@pytest.mark.parametrize(
+    "part", [{"status": 201}, {"headers": {"x-inngest-server-kind": "dev"}}, {"body": {"ids": [], "status": 200}}]
+)
 def test_a_difference_in_an_answer_is_seen(part, replay):
     recording, actual = SdkRecording.read("event_api"), replay("event_api")
     first, *others = actual.answers

@@ -107,7 +107,7 @@ def _config(_: object, __: Info) -> Given:
 
 @_query.field("actionVersion")
 async def _find_action(_: object, info: Info, query: Given) -> ActionVersion:
-    name, major, minor = query["dsn"], query.get("versionMajor"), query.get("versionMinor")
+    name, major, minor = query["dsn"], query.get("version_major"), query.get("version_minor")
     if major is not None and minor is not None:
         # That very version, live or not.
         there = await _host(info).ask(lambda data: data.action_history(name))
@@ -172,7 +172,7 @@ async def _update_action(_: object, info: Info, input: Given) -> ActionVersion: 
     enabled, host = input.get("enabled"), _host(info)
     if enabled is None:
         raise SetupError("updateActionVersion needs `enabled`: true makes the version live, false ends it")
-    version, now = (input["dsn"], input["versionMajor"], input["versionMinor"]), host.core.clock.now()
+    version, now = (input["dsn"], input["version_major"], input["version_minor"]), host.core.clock.now()
     if enabled:
         return await host.call(lambda core: core.data.enable_action_version(*version, now))
     return await host.call(lambda core: core.data.disable_action_version(*version, now))
