@@ -195,7 +195,7 @@ class RedisState(Section):
     """Runs in Redis; `dsn` goes before host, port, db, username and password."""
 
     backend: Literal["redis"]
-    dsn: str | None = Field(default=None, description="a text, a URL such as redis://user:password@host:6379/0")
+    dsn: str | None = Field(default=None, repr=False, description="a text, a URL such as redis://user:password@host:6379/0")
     host: str = Field(default="localhost", description="a text, the name of the host")
     port: Port = 6379
     db: int = Field(default=0, ge=0, description="a whole number from 0, the number of the database")
@@ -223,6 +223,7 @@ class PostgresDataStore(Section):
     uri: str = Field(
         default="postgres://localhost:5432/postgres?sslmode=disable",
         alias="URI",
+        repr=False,
         description="a text, a URL such as postgres://user:password@host:5432/database",
     )
 
