@@ -238,8 +238,8 @@ def test_every_problem_is_told_at_once_with_its_line():
             '{name: "docker"}'
         ),
         (
-            'c.json:8:5: execution.drivers.x: expected a driver, {name: "docker"}, {name: "http"} or {name: "mock"}, found '
-            "'y'"
+            'c.json:8:5: execution.drivers.x: expected a driver, {name: "docker"}, {name: "http"} or {name: "mock"}, '
+            "found 'y'"
         ),
         "c.json:10:17: queue.service.queueURL: it is missing; write a text, the URL of the queue",
         'c.json:10:17: queue.service.region: it is missing; write a text, the region of AWS, such as "us-east-1"',
