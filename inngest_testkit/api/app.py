@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import anyio
 from starlette.applications import Starlette
 
-from inngest_testkit.api import sdk
+from inngest_testkit.api import rest, sdk
 from inngest_testkit.api.face import BodyError, Face, json_reply
+from inngest_testkit.api.graphql import queries
 from inngest_testkit.api.host import Host, host_of
 from inngest_testkit.api.settings import ApiSettings
 from inngest_testkit.engine import AsyncEngine, Engine
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["PARTS", "make_app"]
 
 #: The parts of the face; each makes its routes.
-PARTS: tuple[Callable[[Face], Sequence[BaseRoute]], ...] = (sdk.routes,)
+PARTS: tuple[Callable[[Face], Sequence[BaseRoute]], ...] = (sdk.routes, rest.routes, queries.routes)
 
 
 def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None = None) -> Starlette:

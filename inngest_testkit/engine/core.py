@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -367,6 +368,20 @@ class Core:
         run = self.run(run_id)
         await self.run_until_complete([run], limit)
         return run
+
+    async def rerun(self, run_id: str, new_id: str) -> None:
+        """Start another run with the events of one, then work everything that is due; flow control is not asked.
+
+        It executes the newest version of the function; raises `NotFoundError` when that was retired.
+        """
+        self._known(run_id)
+        journal = self.journal
+        created, events = journal.runs[run_id][0].data, journal.run_events[run_id]
+        version = await self._data.function(journal.functions[run_id])
+        cause = f"rerun/{new_id}"
+        start = Start(events, created["trigger"], cause, cause, run_id=new_id, is_batch="events" in created)
+        await self._lifecycle.start(version, replace(start, received=journal.received_of(run_id)), once=False)
+        await self.settle_now()
 
     async def cancel(self, run: Run | str) -> bool:
         """Cancel a run, then work everything that is due, such as what its places were waited for."""

@@ -1,0 +1,45 @@
+"""The scalars of the server's GraphQL: moments, ids, JSON."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import ariadne
+from graphql import GraphQLError
+
+from inngest_testkit.api.reads.ids import is_ulid, rfc3339
+
+__all__ = ["SCALARS"]
+
+_time, _ulid, _map = ariadne.ScalarType("Time"), ariadne.ScalarType("ULID"), ariadne.ScalarType("Map")
+
+
+@_time.serializer
+def _write_time(moment: datetime) -> str:
+    return rfc3339(moment)
+
+
+@_time.value_parser
+def _read_time(given: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(given if isinstance(given, str) else "")
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise GraphQLError(f"{given!r} is no moment; write RFC 3339, such as 2024-01-31T09:00:00Z") from None
+
+
+@_ulid.value_parser
+def _read_ulid(given: object) -> str:
+    if not isinstance(given, str) or not is_ulid(given):
+        raise GraphQLError(f"{given!r} is no ULID: it has 26 characters, the first from 0 to 7")
+    return given.upper()
+
+
+@_map.value_parser
+def _read_map(given: object) -> dict[str, object]:
+    if not isinstance(given, dict):
+        raise GraphQLError(f"{given!r} is no object")
+    return given
+
+
+SCALARS = (_time, _ulid, _map)
