@@ -22,6 +22,8 @@ from inngest_testkit.engine.serving import Serving
 from inngest_testkit.errors import (
     EventError,
     NotFoundError,
+    PauseLeasedError,
+    PauseNotFoundError,
     RunIncompleteError,
     SetupError,
     suggestion,
@@ -34,6 +36,7 @@ from inngest_testkit.queue.base import ItemKind, PendingItem, QueueItem
 from inngest_testkit.runs import Dropped, Held, HistoryEntry, Run, RunStatus
 from inngest_testkit.runs.model import HistoryKind
 from inngest_testkit.runs.view import DROPPED
+from inngest_testkit.state.base import PauseKind, signal_event
 
 if TYPE_CHECKING:
     import os
@@ -48,7 +51,8 @@ if TYPE_CHECKING:
     from inngest_testkit.functions.model import Function
     from inngest_testkit.ids import Ids
     from inngest_testkit.runs.model import StepRecord, Wait
-    from inngest_testkit.state.base import StateStore
+    from inngest_testkit.state.base import Pause, StateStore
+    from inngest_testkit.values import Json
 
 __all__ = ["Core"]
 
@@ -368,6 +372,29 @@ class Core:
         run = self.run(run_id)
         await self.run_until_complete([run], limit)
         return run
+
+    async def waits_for_signal(self, signal: str) -> str | None:
+        """Return the id of the run that waits for a signal; None when there is none."""
+        pause = await self._pause_for(signal)
+        return None if pause is None else pause.run_id
+
+    async def _pause_for(self, signal: str) -> Pause | None:
+        now = self.clock.now()
+        pauses = await self._state.pauses_by_event(signal_event(signal))
+        return next((each for each in pauses if each.kind is PauseKind.SIGNAL and each.expires >= now), None)
+
+    async def signal(self, signal: str, data: Json) -> str | None:
+        """Let the run that waits for a signal go on; returns its id, None when no run waits for it."""
+        pause = await self._pause_for(signal)
+        if pause is None:
+            return None
+        try:
+            await self._state.lease_pause(pause.id, self.clock.now(), owner=f"signal/{self.ids.ulid()}")
+        except (PauseLeasedError, PauseNotFoundError):
+            return None
+        await self._parts.steps.signal(pause, signal, data)
+        await self.settle_now()
+        return pause.run_id
 
     async def rerun(self, run_id: str, new_id: str) -> None:
         """Start another run with the events of one, then work everything that is due; flow control is not asked.

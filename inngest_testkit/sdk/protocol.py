@@ -42,6 +42,7 @@ class Opcode(StrEnum):
     STEP_FAILED = "StepFailed"
     SLEEP = "Sleep"
     WAIT_FOR_EVENT = "WaitForEvent"
+    WAIT_FOR_SIGNAL = "WaitForSignal"
     INVOKE = "InvokeFunction"
     AI_GATEWAY = "AIGateway"
 

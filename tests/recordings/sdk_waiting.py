@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from .sdk_recording import SdkRecording
 
 EVENT_API = "HTTP face: the event API"
-READS = "HTTP face: GraphQL and REST reads"
 
-WAITS_FOR = {"event_api": EVENT_API, "rest_reads": READS}
+WAITS_FOR = {"event_api": EVENT_API}
 #: Recordings that are replayed by other tests, and by which.
-ELSEWHERE = {"register": "tests/sdk/test_registration.py"}
+ELSEWHERE = {
+    "register": "tests/sdk/test_registration.py",
+    "rest_reads": "tests/recordings/test_recordings_reads.py",
+}
 
 
 def _asks(method: str, path: str) -> Callable[[SdkRecording], bool]:
@@ -26,4 +28,4 @@ def _asks(method: str, path: str) -> Callable[[SdkRecording], bool]:
 
 
 #: How to tell that a recording uses a feature.
-USES: dict[str, Callable[[SdkRecording], bool]] = {EVENT_API: _asks("POST", "/e/"), READS: _asks("GET", "/v1/")}
+USES: dict[str, Callable[[SdkRecording], bool]] = {EVENT_API: _asks("POST", "/e/")}

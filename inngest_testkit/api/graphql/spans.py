@@ -72,6 +72,8 @@ def _step_info(facts: RunFacts, span: Span) -> dict[str, Any] | None:
     waited = {"timeout": saved.data["until"], "timedOut": timed_out if resumed or timed_out else None}
     if span.op == "INVOKE":
         return {"__typename": "InvokeStepInfo", **waited, **_invocation(facts, span, saved.data)}
+    if span.op == "WAIT_FOR_SIGNAL":
+        return {"__typename": "WaitForSignalStepInfo", **waited, "signal": saved.data["signal"]}
     found = None if resumed is None else _found(facts.journal, resumed)
     awaited = {"eventName": saved.data["event"], "expression": saved.data["match"], "foundEventID": found}
     return {"__typename": "WaitForEventStepInfo", **waited, **awaited}
