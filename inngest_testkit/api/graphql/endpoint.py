@@ -40,12 +40,12 @@ class _Budget:
     def __init__(self) -> None:
         self.left = MOST_VALUES
 
-    def __call__(self, resolve: Any, source: Any, info: Any, **arguments: Any) -> Any:  # noqa: ANN401
-        """Resolve a field, as graphql-core calls it."""
+    def resolve(self, look_up: Any, source: Any, info: Any, **arguments: Any) -> Any:  # noqa: ANN401
+        """Look a field up, as graphql-core calls it."""
         self.left -= 1
         if self.left < 0:
-            raise GraphQLError("")
-        return resolve(source, info, **arguments)
+            raise GraphQLError("the answer is too large")
+        return look_up(source, info, **arguments)
 
 
 def graphql_route(path: str, schema: GraphQLSchema, face: Face) -> Route:

@@ -185,7 +185,7 @@ def _url(plan: Plan, config: Object) -> str:
 
 def _output(facts: RunFacts) -> str | None:
     output = facts.output
-    return None if output is None else output.raw.decode(errors="replace")
+    return None if output is None else compact(output.value)
 
 
 def run_object(core: Core, facts: RunFacts) -> Object:

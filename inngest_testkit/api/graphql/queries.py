@@ -32,7 +32,7 @@ from inngest_testkit.api.graphql.objects import (
 )
 from inngest_testkit.api.graphql.scalars import SCALARS
 from inngest_testkit.api.graphql.spans import span_object
-from inngest_testkit.api.reads.events import find_event, newest_events, page_of
+from inngest_testkit.api.reads.events import compact, find_event, newest_events, page_of
 from inngest_testkit.api.reads.functions import apps_of
 from inngest_testkit.api.reads.ids import is_ulid, received_id
 from inngest_testkit.api.reads.runs import RunFacts, all_runs, find_run
@@ -170,7 +170,7 @@ def _apps(_: object, info: Info, filter: dict[str, str] | None = None) -> list[O
 
 @_query.field("app")
 def _app(_: object, info: Info, id: str) -> Object | None:  # noqa: A002
-    return next((each for each in _apps(None, info) if each["id"] == id.lower()), None)
+    return next((each for each in _apps(None, info) if each["id"] == id), None)
 
 
 @_query.field("functions")
@@ -290,5 +290,5 @@ def _output(_: object, info: Info, outputID: str) -> Object:  # noqa: N803
             if span.error is not None:
                 error = span.error
                 return {"error": {"message": error.message, "name": error.name, "stack": error.stack or None}}
-            return {"data": span.output and span.output.raw.decode(errors="replace")}
+            return {"data": None if span.output is None else compact(span.output.value)}
     raise NotFoundError("output", outputID, reason=f"run {run_id} has none such")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime
 
 import ariadne
@@ -11,7 +12,8 @@ from inngest_testkit.api.reads.ids import is_ulid, rfc3339
 
 __all__ = ["SCALARS"]
 
-_time, _ulid, _map = ariadne.ScalarType("Time"), ariadne.ScalarType("ULID"), ariadne.ScalarType("Map")
+_time, _ulid = ariadne.ScalarType("Time"), ariadne.ScalarType("ULID")
+_uuid, _map = ariadne.ScalarType("UUID"), ariadne.ScalarType("Map")
 
 
 @_time.serializer
@@ -35,6 +37,14 @@ def _read_ulid(given: object) -> str:
     return given.upper()
 
 
+@_uuid.value_parser
+def _read_uuid(given: object) -> str:
+    try:
+        return str(uuid.UUID(given if isinstance(given, str) else ""))
+    except ValueError:
+        raise GraphQLError(f"{given!r} is no UUID") from None
+
+
 @_map.value_parser
 def _read_map(given: object) -> dict[str, object]:
     if not isinstance(given, dict):
@@ -42,4 +52,4 @@ def _read_map(given: object) -> dict[str, object]:
     return given
 
 
-SCALARS = (_time, _ulid, _map)
+SCALARS = (_time, _ulid, _uuid, _map)
