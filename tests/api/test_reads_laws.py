@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 import string
 
 import inngest
@@ -149,8 +151,6 @@ JSON = st.recursive(
     st.one_of(st.binary(max_size=60), JSON),
 )
 def test_no_request_breaks_the_server(method, prefix, segment, tail, query, body):
-    import json
-
     async def ask():
         async with AsyncEngine() as engine, client_of(engine) as client:
             await engine.register(paying())
@@ -163,9 +163,6 @@ def test_no_request_breaks_the_server(method, prefix, segment, tail, query, body
                 assert answer.status_code < 500 or answer.json()["error"] == "Failed to receive signal"
 
     asyncio.run(ask())
-
-
-ARGUMENTS = {"String!": st.text(max_size=30), "ULID!": st.text(max_size=30), "ID!": st.text(max_size=30)}
 
 
 @settings(max_examples=80, deadline=None)
@@ -197,9 +194,6 @@ def test_no_value_breaks_a_resolver(query, value):
             await engine.register(paying())
             answer = await client.post("/v0/gql", json={"query": query, "variables": {"x": value}})
             assert answer.status_code == 200
-
-    import json
-    import logging
 
     try:
         json.dumps(value, allow_nan=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import ariadne
 from graphql import DocumentNode, GraphQLError, parse
@@ -72,7 +72,7 @@ def graphql_route(path: str, schema: GraphQLSchema, face: Face) -> Route:
             validation_rules=[DocumentLimits],
             error_formatter=_error,
             logger=_SILENT,
-            middleware=[budget],
+            middleware=cast("Any", [budget]),
         )
         if budget.left < 0:
             problem = {"message": f"The answer has more than {MOST_VALUES} values; ask for less at a time"}
