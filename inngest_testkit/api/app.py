@@ -11,8 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
 
-from inngest_testkit.api import events, sdk, testkit
+from inngest_testkit.api import events, rest, sdk, testkit
 from inngest_testkit.api.face import BodyError, Face, json_reply
+from inngest_testkit.api.graphql import queries
 from inngest_testkit.api.graphql.core_api import core_routes, signpost
 from inngest_testkit.api.guard import Guard
 from inngest_testkit.api.host import Host, host_of
@@ -32,7 +33,15 @@ __all__ = ["PARTS", "Part", "app_of", "make_app", "make_core_app"]
 Part: TypeAlias = "Callable[[Face], Sequence[BaseRoute]]"
 
 #: The parts of the face.
-PARTS: tuple[Part, ...] = (events.routes, sdk.routes, core_routes, testkit.routes, page.routes)
+PARTS: tuple[Part, ...] = (
+    events.routes,
+    sdk.routes,
+    rest.routes,
+    queries.routes,
+    core_routes,
+    testkit.routes,
+    page.routes,
+)
 
 
 def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None = None) -> Starlette:

@@ -85,6 +85,10 @@ class Host(Protocol):
         """Return a run's state; raises `NotFoundError`. It waits as `ask` does."""
         ...
 
+    def make_id(self) -> str:
+        """Return a new ULID."""
+        ...
+
     async def do(self, work: Callable[[Core], Coroutine[Any, Any, object]]) -> None:
         """Let the engine do something that nobody waits for: at once, or when it is at work, after that.
 
@@ -151,6 +155,10 @@ class _Woken(ABC):
         await self._now(_deliver, after_kept=False)
         self._woken.set()
         return ids
+
+    def make_id(self) -> str:
+        """See `Host.make_id`."""
+        return self.core.ids_over_http.ulid()
 
     async def do(self, work: Callable[[Core], Coroutine[Any, Any, object]]) -> None:
         """See `Host.do`."""

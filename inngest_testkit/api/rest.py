@@ -25,9 +25,9 @@ from inngest_testkit.api.reads.functions import functions_of
 from inngest_testkit.api.reads.ids import ENVIRONMENT, NOBODY, is_ulid, rfc3339
 from inngest_testkit.api.reads.runs import find_run, job_object, run_object, runs_of_event
 from inngest_testkit.clock import as_utc, later
-from inngest_testkit.errors import NotFoundError, SetupError
+from inngest_testkit.errors import NotFoundError, NotJsonError, SetupError
 from inngest_testkit.sdk.request import hashed
-from inngest_testkit.values import decode
+from inngest_testkit.values import decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -63,6 +63,7 @@ def routes(face: Face) -> list[Route]:
     return [
         *(Route(path, partial(answer, face), methods=["GET"]) for path, answer in get.items()),
         Route("/v1/runs/{run_id}", partial(_cancel, face), methods=["DELETE"]),
+        Route("/v1/signals", partial(_signal, face), methods=["POST"]),
         *cancellations.routes(),
     ]
 
@@ -172,6 +173,32 @@ async def _cancel(face: Face, request: Request) -> Response:
         return problem(_MISSING, f"Unable to load function run: {run_id}")
     await face.host.do(lambda core: core.cancel(wanted))
     return Response(b"", headers={"x-inngest-server-kind": SERVER_KIND}, media_type="application/json")
+
+
+# -- signals
+
+
+async def _signal(face: Face, request: Request) -> Response:
+    """Let the run go on that waits for a signal."""
+    body = await face.body(request)
+    try:
+        given = decode(body)
+    except ValueError:
+        given = None
+    signal = given.get("signal") if isinstance(given, dict) else None
+    if not isinstance(given, dict) or not isinstance(signal or "", str):
+        return problem(_BAD, "Invalid signal data")
+    if not isinstance(signal, str) or not signal:
+        return problem(_BROKEN, "Failed to receive signal")
+    try:
+        data, name = encode(given.get("data")), signal
+    except NotJsonError:
+        return problem(_BAD, "Invalid signal data")
+    run_id = await face.host.core.signals.awaited_by(name)
+    if run_id is None:
+        return problem(_MISSING, "No signal found")
+    await face.host.do(lambda core: core.signals.send(name, data))
+    return told(face, {"run_id": run_id})
 
 
 # -- apps

@@ -188,7 +188,7 @@ class AsyncEngine(Surface):
         limit: Duration = "366d",
     ) -> Run:
         """See `Engine.execute`."""
-        return await self._call(self._core.execute(function, event, data, limit))
+        return await self._call(self._core.starts.execute(function, event, data, limit))
 
     async def cancel(self, run: Run | str) -> bool:
         """See `Engine.cancel`."""
@@ -235,4 +235,4 @@ class AsyncQueueView(QueueView):
     async def clear(self) -> int:
         """See `SyncQueueView.clear`."""
         engine: AsyncEngine = self._surface
-        return await engine._call(engine._core.clear_queue())  # noqa: SLF001 - two halves of one surface
+        return await engine._call(engine._core.control.clear_queue())  # noqa: SLF001 - two halves of one surface

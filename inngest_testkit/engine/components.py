@@ -63,6 +63,7 @@ class Components:
     drivers: Drivers
     apps: Apps
     lifecycle: RunLifecycle
+    steps: AppSteps
     intake: Intake
     runner: Runner
     app_worker: AppWorker
@@ -159,6 +160,7 @@ def wire(
         drivers=drivers,
         apps=apps,
         lifecycle=lifecycle,
+        steps=steps,
         intake=intake,
         runner=runner,
         app_worker=app_worker,

@@ -167,6 +167,20 @@ class Control:
             live.is_held = False
             live.start_workers()
 
+    async def clear_queue(self) -> int:
+        """Drop what is queued for runs, and cancel those runs; drop debounced events and batches; crons stay."""
+        queue, lifecycle = self._parts.queue, self._parts.lifecycle
+        items = [pending.item for pending in queue.snapshot() if pending.item.kind is not ItemKind.CRON]
+        for run_id in list(self._core.journal.open_runs):
+            await lifecycle.cancel(run_id, "the queue was cleared")
+        for run_id in dict.fromkeys(item.run_id for item in items if item.run_id):
+            await queue.discard(run_id=run_id)
+        for item in items:
+            if item.key:
+                await self._parts.intake.forget(item, "the queue was cleared")
+        await self._core.after_work()
+        return len(items)
+
 
 def _is_work(pending: PendingItem, now: datetime) -> bool:
     return not pending.parked and (pending.at <= now or pending.item.kind not in _PASSING)

@@ -18,6 +18,8 @@ from inngest_testkit.engine.live import Live
 from inngest_testkit.engine.options import Duration, Options
 from inngest_testkit.engine.results import Sent
 from inngest_testkit.engine.serving import Serving
+from inngest_testkit.engine.signals import Signals
+from inngest_testkit.engine.starts import Starts
 from inngest_testkit.engine.why import Why
 from inngest_testkit.errors import (
     EventError,
@@ -29,8 +31,7 @@ from inngest_testkit.events import Event, to_event
 from inngest_testkit.functions.app import AppPlan
 from inngest_testkit.functions.plan import FunctionPlan
 from inngest_testkit.ids import Ids
-from inngest_testkit.lifecycle import Start
-from inngest_testkit.queue.base import ItemKind, PendingItem, QueueItem
+from inngest_testkit.queue.base import PendingItem, QueueItem
 from inngest_testkit.runs import Dropped, Held, HistoryEntry, Run, RunStatus
 from inngest_testkit.runs.model import HistoryKind
 from inngest_testkit.runs.view import DROPPED
@@ -94,6 +95,8 @@ class Core:
         #: Runs that are over and kept, oldest first; a run whose end is worked again is one.
         self._finished: OrderedDict[str, None] = OrderedDict()
         self.control = Control(self, parts)
+        self.signals = Signals(self, parts)
+        self.starts = Starts(self, parts)
 
     # -- functions
 
@@ -105,7 +108,7 @@ class Core:
     async def replace(self, functions: Sequence[Function], retired: Iterable[str]) -> None:
         """Add functions in the place of others; see `Catalog.replace`."""
         await self.catalog.replace(functions, retired)
-        await self._after_work()
+        await self.after_work()
 
     async def load(self, path: str | os.PathLike[str]) -> tuple[Function, ...]:
         """Add every function found below a folder, or in one file."""
@@ -140,7 +143,7 @@ class Core:
         return version
 
     async def _functions_changed(self) -> None:
-        await self._after_work()
+        await self.after_work()
         if self.live is not None:
             self.live.wake()  # a schedule may be due before what was due next
 
@@ -148,7 +151,7 @@ class Core:
 
     async def send(self, event: object, data: object, user: object, id: object, ts: object) -> Sent:  # noqa: A002
         """Take events, then work everything that is due."""
-        received = self._received(event, data, user, id, ts)
+        received = self.received(event, data, user, id, ts)
         deliveries = [f"send/{self.ids.ulid()}" for _ in received]
         for delivery, one in zip(deliveries, received, strict=True):
             await self._publish(delivery, one)
@@ -172,7 +175,7 @@ class Core:
         elif self.auto:
             await self.settle(self.clock.now())
         else:
-            await self._after_work()
+            await self.after_work()
 
     def keep(self, events: Sequence[Event], ids: Ids | None = None, chosen: Sequence[str] = ()) -> list[str]:
         """Take events from a client that cannot be worked now; returns generated ids, or those that are `chosen`.
@@ -217,7 +220,8 @@ class Core:
         else:
             await self._lockstep.publish_kept()
 
-    def _received(self, event: object, data: object, user: object, id: object, ts: object) -> list[Event]:  # noqa: A002
+    def received(self, event: object, data: object, user: object, id: object, ts: object) -> list[Event]:  # noqa: A002
+        """Read events as users give them, each with an id and a moment; raises `EventError`."""
         if isinstance(event, (list, tuple)):
             if any(part is not None for part in (data, user, id, ts)):
                 raise EventError("data, user, id and ts go with an event's name; events in a list have them inside")
@@ -307,7 +311,7 @@ class Core:
                 clock.move_to(due)
                 item = await self._lockstep.work_one()
         await self._lockstep.deliver()
-        await self._after_work()
+        await self.after_work()
         return item
 
     async def run_to(self, run: Run | Sent, step: str, occurrence: int, limit: Duration) -> StepRecord:
@@ -323,29 +327,8 @@ class Core:
         if not done():
             await self._until(until, done)
         if key not in view.steps:
-            number = f" (use {occurrence})" if occurrence else ""
-            what = f"the run is over, {view.status.value}" if view.is_over else f"the limit of {limit} is reached"
-            reason = f"{what}: {view.error}" if view.error else what
-            raise RunIncompleteError(
-                f"run {view.id} of {view.function_id} did not come to step {step!r}{number}: {reason}. It came to: "
-                f"{', '.join(repr(each) for each in view.steps) or 'no step'}\n{view.timeline()}",
-                [view.id],
-            )
+            raise RunIncompleteError(self._why.not_come_to(view, step, occurrence, limit), [view.id])
         return view.steps[key]
-
-    async def execute(self, function: object, event: object, data: object, limit: Duration) -> Run:
-        """Start one function with an event, and work until its run is over."""
-        version = await self._data.function(self.catalog.id_of(function))
-        received = tuple(self._received(event, data, None, None, None))
-        if not received:
-            raise EventError("execute needs an event; the list is empty")
-        cause = f"execute/{self.ids.ulid()}"
-        start = Start(received, "execute", cause, cause, is_batch=isinstance(event, (list, tuple)))
-        run_id = await self._lifecycle.start(version, start, once=False)
-        assert run_id is not None  # noqa: S101 - nothing else has the cause
-        run = self.run(run_id)
-        await self.run_until_complete([run], limit)
-        return run
 
     async def cancel(self, run: Run | str) -> bool:
         """Cancel a run, then work everything that is due, such as what its places were waited for."""
@@ -360,20 +343,7 @@ class Core:
         await self.control.reset()
         self._over.clear()
         self._finished.clear()
-        await self._after_work()
-
-    async def clear_queue(self) -> int:
-        """Drop what is queued for runs, and cancel those runs; drop debounced events and batches; crons stay."""
-        items = [pending.item for pending in self._queue.snapshot() if pending.item.kind is not ItemKind.CRON]
-        for run_id in list(self.journal.open_runs):
-            await self._lifecycle.cancel(run_id, "the queue was cleared")
-        for run_id in dict.fromkeys(item.run_id for item in items if item.run_id):
-            await self._queue.discard(run_id=run_id)
-        for item in items:
-            if item.key:
-                await self._parts.intake.forget(item, "the queue was cleared")
-        await self._after_work()
-        return len(items)
+        await self.after_work()
 
     async def feed(self, arrivals: Iterable[tuple[datetime, Event]], until: datetime) -> None:
         """Take events as they come, each at its moment, working what is due in between, then all up to `until`.
@@ -405,9 +375,10 @@ class Core:
         try:
             await self._lockstep.settle(until, done, most=most)
         finally:
-            await self._after_work()
+            await self.after_work()
 
-    async def _after_work(self) -> None:
+    async def after_work(self) -> None:
+        """Drop the runs that are over and not kept, and ask when something is due next."""
         while self._over:
             await self._state.delete(self._over[0])
             self.journal.forget(self._over.popleft())
@@ -415,7 +386,7 @@ class Core:
             self._next_due = await self._lockstep.next_due()
 
     async def _after_item(self) -> None:
-        await self._after_work()
+        await self.after_work()
         self._warner.log()
 
     def emit_warnings(self) -> None:

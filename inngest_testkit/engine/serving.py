@@ -83,6 +83,8 @@ class Serving:
         self._transports: dict[str, HttpTransport] = {}
         #: The apps that registered themselves over HTTP, by id.
         self.synced: dict[str, Synced] = {}
+        #: What every app said of itself when it registered, by id.
+        self.registrations: dict[str, Registration] = {}
         self.take: Callable[[Sequence[Event]], Sequence[str]]
         self.take_async: Callable[[Sequence[Event]], Awaitable[Sequence[str]]]
 
@@ -175,6 +177,8 @@ class Serving:
         app_id = str(registered.get("appname") or "")
         functions = read_functions(app_id, registered.get("functions") or [])
         await self._add(Served(app_id, functions, (App(app_id, transport, signing_key),) * len(functions)))
+        texts = {name: str(registered.get(name) or "") for name in ("url", "sdk", "framework")}
+        self.registrations[app_id] = Registration(app_id, registered.get("functions") or [], **texts)
         return functions
 
     async def sync(self, registration: Registration, signing_key: str | None) -> Synced:
@@ -190,7 +194,7 @@ class Serving:
             return replace(last, is_modified=False)
         apps = {each: App(app_id, self._transport_to(address_of(each)), signing_key) for each in functions}
         await self._add(Served(app_id, functions, tuple(apps.values())))
-        self.synced[app_id] = Synced(registration, functions)
+        self.synced[app_id], self.registrations[app_id] = Synced(registration, functions), registration
         return self.synced[app_id]
 
     def _transport_to(self, address: str) -> HttpTransport:

@@ -282,7 +282,7 @@ class Engine(Surface):
         that drop or delay events do not concern it. Functions that it invokes run if they are served, and can be mocked
         with their step. Raises `RunIncompleteError` when the run is not over within `limit`.
         """
-        return self._call(self._core.execute(function, event, data, limit))
+        return self._call(self._core.starts.execute(function, event, data, limit))
 
     def cancel(self, run: Run | str) -> bool:
         """Cancel a run, given as a `Run` or its id, then work everything that is due; False when it is over.
@@ -326,4 +326,4 @@ class SyncQueueView(QueueView):
     def clear(self) -> int:
         """Drop what is queued for runs, and cancel those runs; crons stay. Returns how many items were dropped."""
         engine: Engine = self._surface
-        return engine._call(engine._core.clear_queue())  # noqa: SLF001 - two halves of one surface
+        return engine._call(engine._core.control.clear_queue())  # noqa: SLF001 - two halves of one surface

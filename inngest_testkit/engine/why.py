@@ -87,6 +87,16 @@ class Why:
         remedy = "raise limit=, or send what they wait for"
         return f"{count} not over at {now}, limit {limit}; {what}; {remedy}:\n{shown}"
 
+    def not_come_to(self, run: Run, step: str, occurrence: int, limit: Duration) -> str:
+        """Say why a step of a run has not begun."""
+        number = f" (use {occurrence})" if occurrence else ""
+        what = f"the run is over, {run.status.value}" if run.is_over else f"the limit of {limit} is reached"
+        reason = f"{what}: {run.error}" if run.error else what
+        return (
+            f"run {run.id} of {run.function_id} did not come to step {step!r}{number}: {reason}. It came to: "
+            f"{', '.join(repr(each) for each in run.steps) or 'no step'}\n{run.timeline()}"
+        )
+
     def _standing(self, run_id: str) -> str:
         run = Run(run_id, self._journal.functions[run_id], self._journal)
         held = "".join(f"; {each}" for each in run.held)

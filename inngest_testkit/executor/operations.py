@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.clock import epoch_ms, later
 from inngest_testkit.durations import parse_duration
-from inngest_testkit.errors import DurationError, EventError, ExpressionError, NotFoundError
+from inngest_testkit.errors import DurationError, EventError, ExpressionError, NotFoundError, PauseNotFoundError
 from inngest_testkit.events import FINISHED, INVOKED, Event
 from inngest_testkit.expressions import SDK, compile_expression, equality_key
 from inngest_testkit.lifecycle.announce import refused_invocation
@@ -23,7 +23,7 @@ from inngest_testkit.runs.model import ErrorInfo, HistoryKind
 from inngest_testkit.sdk.answer import Failure, explained, server_failure
 from inngest_testkit.sdk.protocol import Opcode, Operation
 from inngest_testkit.sdk.request import hashed
-from inngest_testkit.state.base import Pause, PauseKind, WaitKey
+from inngest_testkit.state.base import Pause, PauseKind, WaitKey, signal_event
 from inngest_testkit.values import NULL, Json, encode
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ class Operator:
             Opcode.PLANNED: self._plan,
             Opcode.SLEEP: self._sleep,
             Opcode.WAIT_FOR_EVENT: self._wait,
+            Opcode.WAIT_FOR_SIGNAL: self._wait_for_signal,
             Opcode.INVOKE: self._invoke,
             Opcode.AI_GATEWAY: self._answer_here,
         }
@@ -177,6 +178,39 @@ class Operator:
         )
         await self._save(pause, operation, group, event=pause.event, match=text)
         return None
+
+    async def _wait_for_signal(self, operation: Operation, group: Group) -> Failure | None:
+        """Open a wait for a signal, which one step at a time may wait for. Source: the server's code, `executor.go`."""
+        signal, now = str(operation.opts.get("signal") or ""), self._clock.now()
+        if not signal:
+            return server_failure("Error", "signal name is empty", retryable=False)
+        span = self._span(operation.opts.get("timeout") or "8760h", "wait-for-signal timeout")
+        if isinstance(span, Failure):
+            return span
+        pause = self._pause(operation, group, PauseKind.SIGNAL, event=signal_event(signal), expires=later(now, span))
+        others = [
+            each
+            for each in await self._state.pauses_by_event(pause.event)
+            if each.kind is PauseKind.SIGNAL and each.expires >= now and each.id != pause.id
+        ]
+        if others and operation.opts.get("conflict") != "replace":
+            text = "Signal conflict; signal wait already exists for another run"
+            return explained(server_failure("Error", text, retryable=False), f"step {operation.key!r}, {signal!r}")
+        for other in others:
+            await self._let_time_out(other)
+        await self._save(pause, operation, group, event=pause.event, match=None, signal=signal)
+        return None
+
+    async def _let_time_out(self, pause: Pause) -> None:
+        """Let a wait that another one replaces only time out."""
+        left = replace(pause, id=f"{pause.id}/replaced", event="")
+        await self._state.save_pause(left)
+        await self._queue.enqueue(timeout_item(left), left.expires)
+        await self._queue.discard(item_id=timeout_item(pause).id)
+        try:
+            await self._state.consume_pause(pause.id)
+        except PauseNotFoundError:
+            return  # the end of its run removed it
 
     async def _invoke(self, operation: Operation, group: Group) -> Failure | None:
         opts, now = operation.opts, self._clock.now()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["WAITS", "StandIns"]
 
 #: The operations that wait: nothing executes meanwhile.
-WAITS = (Opcode.INVOKE, Opcode.SLEEP, Opcode.WAIT_FOR_EVENT)
+WAITS = (Opcode.INVOKE, Opcode.SLEEP, Opcode.WAIT_FOR_EVENT, Opcode.WAIT_FOR_SIGNAL)
 
 
 class StandIns:

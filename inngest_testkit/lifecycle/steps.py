@@ -171,11 +171,24 @@ class AppSteps:
         await self._queue.discard(item_id=timeout_item(pause).id)
         await self._consume(pause)
 
+    async def signal(self, pause: Pause, signal: str, data: Json) -> None:
+        """End a step with the signal that it waited for; the pause is leased.
+
+        Source: the server's code, `state.SignalStepReturn`, for the memo.
+        """
+        told = {"edge": pause.edge, "event": pause.event, "event_id": None}
+        await self._recorder.run(HistoryKind.PAUSE_RESUMED, pause.run_id, pause.child, data=told)
+        name = json.dumps(signal, ensure_ascii=False).encode(errors="replace")
+        end = StepEnd.of_data(Json(b'{"signal":%b,"data":%b}' % (name, data.raw)))
+        await self._end(pause, end, once=False)
+        await self._queue.discard(item_id=timeout_item(pause).id)
+        await self._consume(pause)
+
     async def time_out(self, pause: Pause, *, once: bool) -> None:
         """End a step whose time is over."""
         data = {"edge": pause.edge, "event": pause.event, "taken": False}
         await self._recorder.run(HistoryKind.PAUSE_TIMED_OUT, pause.run_id, pause.child, data=data, once=once)
-        end = NOTHING if pause.kind is PauseKind.WAIT else StepEnd.of_error(INVOKE_TIMEOUT)
+        end = StepEnd.of_error(INVOKE_TIMEOUT) if pause.kind is PauseKind.INVOKE else NOTHING
         await self._end(pause, end, once=once)
         await self._consume(pause)
 

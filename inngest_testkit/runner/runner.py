@@ -139,7 +139,7 @@ class Runner:
             return False
 
     async def _offer(self, pause: Pause, message: Message, *, once: bool) -> None:
-        if pause.expires < message.received_at:
+        if pause.expires < message.received_at or pause.kind is PauseKind.SIGNAL:
             return
         if pause.kind is PauseKind.CANCEL:
             await self._offer_cancel(pause, message.event)

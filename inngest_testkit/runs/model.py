@@ -256,9 +256,9 @@ class StepRecord:
 class Wait:
     """What a run waits for before `step` can begin, and until when.
 
-    `kind` is `time` (an edge's wait), `sleep`, `event` (an event, or its time-out), `invoke` (the run of the function
-    that `event` names), `retry` (the next attempt) or `step` (a step in flight). For `event`, `event` and `match` say
-    what would end the wait, and `on_timeout` which way round.
+    `kind` is `time` (an edge's wait), `sleep`, `event` (an event, or its time-out), `signal` (the signal that `event`
+    names), `invoke` (the run of the function that `event` names), `retry` (the next attempt) or `step` (a step in
+    flight). For `event`, `event` and `match` say what would end the wait, and `on_timeout` which way round.
     """
 
     kind: str

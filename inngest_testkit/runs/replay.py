@@ -89,6 +89,8 @@ def _edge_taken(state: Replay, entry: HistoryEntry) -> None:
 def _pause_saved(state: Replay, entry: HistoryEntry) -> None:
     data = entry.data
     kind, event = ("invoke", data["invokes"]) if "invokes" in data else ("event", data["event"])
+    if "signal" in data:
+        kind, event = "signal", data["signal"]
     state.waits[data["edge"]] = Wait(kind, entry.step or "", data["until"], event, data["match"], data["on_timeout"])
     _waits(state, entry)
 

@@ -44,6 +44,7 @@ class Opcode(StrEnum):
     STEP_FAILED = "StepFailed"
     SLEEP = "Sleep"
     WAIT_FOR_EVENT = "WaitForEvent"
+    WAIT_FOR_SIGNAL = "WaitForSignal"
     INVOKE = "InvokeFunction"
     AI_GATEWAY = "AIGateway"
     #: The function returned `data`, after steps that it ran in the same call.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from inngest_testkit.runs.model import ErrorInfo, HistoryEntry, RunStatus
     from inngest_testkit.values import Json
 
-__all__ = ["PAUSE_LEASE", "NewRun", "Pause", "PauseKind", "RunState", "StateStore", "WaitKey"]
+__all__ = ["PAUSE_LEASE", "NewRun", "Pause", "PauseKind", "RunState", "StateStore", "WaitKey", "signal_event"]
 
 #: How long a leased pause is kept from other workers.
 PAUSE_LEASE = timedelta(seconds=5)
@@ -95,6 +95,8 @@ class PauseKind(StrEnum):
     WAIT = "wait"
     #: A step of an app's function that waits for the run that it invoked.
     INVOKE = "invoke"
+    #: A step of an app's function that waits for a signal; `event` is `signal_event` of its name.
+    SIGNAL = "signal"
     #: A run that the event cancels.
     CANCEL = "cancel"
 
@@ -123,6 +125,11 @@ class Pause:
     kind: PauseKind = PauseKind.EDGE
     correlation: str = ""
     race: bool = False
+
+
+def signal_event(signal: str) -> str:
+    """Return what a pause for a signal has as the event's name; no event is taken for it."""
+    return f"signal/{signal}"
 
 
 class StateStore(Protocol):

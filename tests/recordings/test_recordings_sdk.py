@@ -1,7 +1,7 @@
 """Every recording of the SDK against the current server is replayed on the engine and does what was recorded.
 
 What differs on purpose, and what is not settled, stands in `sdk_deliberate.py`; what cannot be played yet in
-`sdk_waiting.py`. A recording in neither must be met exactly, and an entry that is not needed is an error.
+`ELSEWHERE`. A recording in neither must be met exactly, and an entry that is not needed is an error.
 """
 
 from __future__ import annotations
@@ -20,14 +20,18 @@ from .sdk_deliberate import EXPECTED
 from .sdk_player import play, start_of
 from .sdk_recording import FOLDER, SdkRecording, names
 from .sdk_values import Reader
-from .sdk_waiting import ELSEWHERE, USES, WAITS_FOR
 
 if TYPE_CHECKING:
     from .sdk_behaviour import SdkBehaviour
 
 #: What the oldest SDK cannot register: the time-out of a debounce.
 BEYOND = set() if "timeout" in inngest.Debounce.model_fields else {"debounce_flow"}
-PLAYED = [name for name in names() if name not in WAITS_FOR.keys() | ELSEWHERE.keys() | BEYOND]
+#: Recordings that are replayed by other tests, and by which.
+ELSEWHERE = {
+    "register": "tests/sdk/test_registration.py",
+    "rest_reads": "tests/recordings/test_recordings_reads.py",
+}
+PLAYED = [name for name in names() if name not in ELSEWHERE.keys() | BEYOND]
 
 
 @pytest.fixture(scope="session")
@@ -73,16 +77,10 @@ def test_each_deliberate_difference_is_there(name, number, replay):
 
 
 def test_every_recording_has_one_place():
-    assert WAITS_FOR.keys() | ELSEWHERE.keys() | set(PLAYED) | BEYOND == set(names())
-    assert not WAITS_FOR.keys() & ELSEWHERE.keys()
+    assert ELSEWHERE.keys() | set(PLAYED) | BEYOND == set(names())
     assert EXPECTED.keys() <= set(PLAYED) | BEYOND
     assert len(PLAYED) + len(BEYOND) >= 112
     assert all((FOLDER.parents[3] / test).is_file() for test in ELSEWHERE.values())
-
-
-@pytest.mark.parametrize("name", WAITS_FOR)
-def test_what_waits_uses_the_feature(name):
-    assert USES[WAITS_FOR[name]](SdkRecording.read(name))
 
 
 # -- that differences are seen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import ariadne
 from graphql import DocumentNode, GraphQLError, parse
@@ -30,6 +30,22 @@ _SILENT.disabled = True
 
 #: The bytes of a request, variables included.
 MOST_BYTES = 1024 * 1024
+#: The values that an answer may have: lists in lists multiply what a short document asks for.
+MOST_VALUES = 100_000
+
+
+class _Budget:
+    """Counts the values of one answer; beyond the most, nothing more is looked up."""
+
+    def __init__(self) -> None:
+        self.left = MOST_VALUES
+
+    def resolve(self, look_up: Any, source: Any, info: Any, **arguments: Any) -> Any:  # noqa: ANN401
+        """Look a field up, as graphql-core calls it."""
+        self.left -= 1
+        if self.left < 0:
+            raise GraphQLError("the answer is too large")
+        return look_up(source, info, **arguments)
 
 
 def graphql_route(path: str, schema: GraphQLSchema, face: Face) -> Route:
@@ -47,6 +63,7 @@ def graphql_route(path: str, schema: GraphQLSchema, face: Face) -> Route:
         if not isinstance(asked, dict):
             problem = {"message": 'The body must be JSON such as {"query": "...", "variables": {}}'}
             return json_reply({"errors": [problem], "data": None}, 422)
+        budget = _Budget()
         _, result = await ariadne.graphql(
             schema,
             asked,
@@ -55,7 +72,11 @@ def graphql_route(path: str, schema: GraphQLSchema, face: Face) -> Route:
             validation_rules=[DocumentLimits],
             error_formatter=_error,
             logger=_SILENT,
+            middleware=cast("Any", [budget]),
         )
+        if budget.left < 0:
+            problem = {"message": f"The answer has more than {MOST_VALUES} values; ask for less at a time"}
+            return json_reply({"errors": [problem], "data": None})
         return json_reply(result)
 
     return Route(path, answer, methods=["POST"])

@@ -71,10 +71,15 @@ def function_object(version: FunctionVersion, first: FunctionVersion) -> dict[st
     }
 
 
-def config_of(plan: Plan, version: int) -> dict[str, Any]:
-    """Return a function's configuration as the server keeps it. Source: recordings/sdk `rest_reads`, `/dev`."""
+def config_of(plan: Plan, version: int | None) -> dict[str, Any]:
+    """Return a function's configuration as the server keeps it, with its version if that is known.
+
+    Source: recordings/sdk `rest_reads`, `/dev`.
+    """
     function = plan.function
     config: dict[str, Any] = {"id": plan.workflow_id, "fv": version, "name": function.name, "slug": function.id}
+    if version is None:
+        del config["fv"]
     config["triggers"] = [_trigger(trigger) for trigger in function.triggers]
     if isinstance(plan, AppPlan):
         registered = plan.function.config

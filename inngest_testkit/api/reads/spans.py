@@ -34,10 +34,12 @@ _RUNNING, _QUEUED, _WAITING = "RUNNING", "QUEUED", "WAITING"
 _OPS: dict[str, str] = {
     Opcode.SLEEP: "SLEEP",
     Opcode.WAIT_FOR_EVENT: "WAIT_FOR_EVENT",
+    Opcode.WAIT_FOR_SIGNAL: "WAIT_FOR_SIGNAL",
     Opcode.INVOKE: "INVOKE",
     Opcode.AI_GATEWAY: "AI_GATEWAY",
 }
-_WAITS = frozenset({"SLEEP", "WAIT_FOR_EVENT", "INVOKE"})
+_AWAIT = ("WAIT_FOR_EVENT", "WAIT_FOR_SIGNAL")
+_WAITS = frozenset({"SLEEP", "INVOKE", *_AWAIT})
 #: The names of spans that are no step's.
 _OK, _ERROR, _NEXT = "function success", "function error", "Queued step"
 
@@ -238,7 +240,7 @@ def _span(facts: RunFacts, group: _Group) -> Span:
         span.ended_at = last.ended_at or facts.ended_at
     if last.ended_at is not None and last.retry_at is None:
         span.output, span.error = last.output, last.error
-        if op == "SLEEP" or (op == "WAIT_FOR_EVENT" and not _is_resumed(group)):
+        if op == "SLEEP" or (op in _AWAIT and not _is_resumed(group)):
             span.output = None
     _add_attempts(span, group, facts)
     return span
@@ -251,7 +253,7 @@ def _status(facts: RunFacts, group: _Group, record: StepRecord | None) -> str:
     if facts.status is RunStatus.CANCELLED or facts.ended_at is not None:
         return _CANCELLED
     waits = record is not None and record.status is StepStatus.WAITING
-    return _WAITING if waits and group.op == Opcode.WAIT_FOR_EVENT else _RUNNING
+    return _WAITING if waits and _OPS.get(group.op or "") in _AWAIT else _RUNNING
 
 
 def _add_attempts(span: Span, group: _Group, facts: RunFacts) -> None:

@@ -1,0 +1,506 @@
+"""REST: events and runs as they are, at once, for functions of both kinds."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import anyio
+import anyio.lowlevel
+import httpx
+import inngest
+import pytest
+
+from inngest_testkit import AsyncEngine, Engine, Event, Function, Step, on_cron, on_event
+from inngest_testkit.api import ApiSettings
+from inngest_testkit.engine.serving import Registration
+
+from .conftest import client_of
+from .reading import NOBODY, app, data_of, failing, internal_ids, paying, sleeping, two_steps, waiting
+
+
+async def test_a_run_is_told_as_completed_at_once(engine, client):
+    await engine.serve(*app(two=("go", {}, two_steps)))
+    run = (await engine.send("go")).run
+    told = await data_of(client, f"/v1/runs/{run.id}")
+    assert told["status"] == "Completed"
+    assert told["output"] == {"done": True}
+    assert told["run_started_at"] == told["ended_at"] == "2024-01-01T00:00:00Z"
+    assert (await internal_ids(client, "go")) == [told["event_id"]]
+
+
+async def test_a_failed_run_tells_its_error(engine, client):
+    await engine.serve(*app(bad=("go", {"retries": 0}, failing)))
+    run = (await engine.send("go")).run
+    told = await data_of(client, f"/v1/runs/{run.id}")
+    assert (told["status"], told["output"]["name"], told["output"]["message"]) == ("Failed", "ValueError", "no")
+
+
+async def test_whoever_reads_that_a_run_failed_has_seen_it(engine, client):
+    await engine.serve(*app(bad=("go", {"retries": 0}, failing)))
+    (run_id,) = [run.id for run in (await engine.send("go")).runs]
+    assert engine._core.journal.unobserved_failures() == [run_id]
+    await data_of(client, f"/v1/runs/{run_id}")
+    assert engine._core.journal.unobserved_failures() == []
+
+
+async def test_a_dag_run_has_the_output_of_its_last_step_when_it_is_over(engine, client):
+    await engine.register(paying())
+    run = (await engine.send("order")).run
+    told = await data_of(client, f"/v1/runs/{run.id}")
+    assert told["status"] == "Running"
+    assert "output" not in told
+    await engine.send("shipped")
+    told = await data_of(client, f"/v1/runs/{run.id}")
+    assert (told["status"], told["output"]) == ("Completed", "thanks")
+
+
+async def test_a_failed_dag_run_tells_its_error(engine, client):
+    def breaks():
+        raise RuntimeError("broken")
+
+    await engine.register(Function("dag", on_event("go"), steps=[Step("s", breaks)]))
+    run = (await engine.send("go")).run
+    await engine.run_until_complete(run)
+    told = await data_of(client, f"/v1/runs/{run.id}")
+    assert (told["status"], told["output"]["message"]) == ("Failed", "broken")
+
+
+async def test_a_scheduled_run_tells_its_schedule(engine, client):
+    await engine.register(Function("daily", on_cron("0 9 * * *"), steps=[Step("s", lambda: 1)]))
+    await engine.advance("1d")
+    (run,) = engine.runs()
+    assert (await data_of(client, f"/v1/runs/{run.id}"))["cron"] == "0 9 * * *"
+
+
+async def test_the_timer_of_an_app_has_the_runs_that_it_started(engine, client):
+    shop = inngest.Inngest(app_id="shop", is_production=False)
+
+    @shop.create_function(fn_id="daily", trigger=inngest.TriggerCron(cron="0 9 * * *"))
+    async def daily(ctx: inngest.Context) -> None: ...
+
+    await engine.serve(shop, [daily])
+    await engine.advance("1d")
+    (run,) = engine.runs()
+    (timer,) = await internal_ids(client, "inngest/scheduled.timer")
+    assert [each["run_id"] for each in await data_of(client, f"/v1/events/{timer}/runs")] == [run.id]
+    assert (await data_of(client, f"/v1/runs/{run.id}"))["event_id"] == timer
+
+
+# -- events
+
+
+async def test_events_are_listed_newest_first_twenty_at_a_time(engine, client):
+    for number in range(25):
+        await engine.send("go", {"n": number})
+    listed = await data_of(client, "/v1/events")
+    assert [event["data"]["n"] for event in listed] == list(range(24, 4, -1))
+    rest = await data_of(client, f"/v1/events?cursor={listed[-1]['internal_id']}")
+    assert [event["data"]["n"] for event in rest] == [4, 3, 2, 1, 0]
+
+
+@pytest.mark.parametrize(("limit", "count"), [("3", 3), ("0", 20), ("-1", 1), ("999", 51), ("x", 20), ("", 20)])
+async def test_pages_are_bounded(limit, count, engine, client):
+    await engine.send([{"name": "go"}] * 60)
+    assert len(await data_of(client, f"/v1/events?limit={limit}")) == count
+
+
+async def test_the_servers_own_events_are_told_when_their_name_is_asked_for(engine, client):
+    await engine.serve(*app(two=("go", {}, two_steps)))
+    run = (await engine.send("go")).run
+    assert [event["name"] for event in await data_of(client, "/v1/events")] == ["go"]
+    (finished,) = await data_of(client, "/v1/events?name=inngest/function.finished")
+    assert finished["data"]["run_id"] == run.id
+    assert await data_of(client, f"/v1/events/{finished['internal_id']}") == finished
+
+
+async def test_events_are_told_by_when_they_came(engine, client):
+    await engine.send("early")
+    await engine.advance("2h")
+    await engine.send("late")
+    middle = "2024-01-01T01:00:00Z"
+    assert [e["name"] for e in await data_of(client, f"/v1/events?received_after={middle}")] == ["late"]
+    assert [e["name"] for e in await data_of(client, f"/v1/events?received_before={middle}")] == ["early"]
+
+
+async def test_the_same_event_has_the_same_id_every_time(engine, client):
+    await engine.serve(*app(two=("go", {}, two_steps)))
+    await engine.send("go")
+    first = await internal_ids(client, "inngest/function.finished")
+    await engine.advance("1d")
+    assert await internal_ids(client, "inngest/function.finished") == first
+
+
+async def test_a_clients_event_is_found_by_the_id_that_it_was_answered(engine, client):
+    (internal,) = await engine._core.take([Event("go", {"n": 1}, id="own")])
+    told = await data_of(client, f"/v1/events/{internal.lower()}")
+    assert (told["internal_id"], told["id"], told["data"]) == (internal, "own", {"n": 1})
+
+
+# -- the runs of an event
+
+
+async def test_a_run_of_a_batch_belongs_to_each_of_its_events(engine, client):
+    options = {"batch_events": inngest.Batch(max_size=3, timeout=60_000)}
+    await engine.serve(*app(collect=("go", options, two_steps)))
+    for number in range(3):
+        await engine.send("go", {"n": number})
+    (run,) = engine.runs()
+    ids = await internal_ids(client, "go")
+    assert len(ids) == 3
+    for internal in ids:
+        (told,) = await data_of(client, f"/v1/events/{internal}/runs")
+        assert told["run_id"] == run.id
+        assert told["batch_id"]
+    assert (await data_of(client, f"/v1/runs/{run.id}"))["event_id"] == ids[0]
+
+
+async def test_a_batch_that_waited_for_its_time_belongs_to_its_events(engine, client):
+    options = {"batch_events": inngest.Batch(max_size=9, timeout=60_000)}
+    await engine.serve(*app(collect=("go", options, two_steps)))
+    await engine.send([{"name": "go"}, {"name": "go"}])
+    await engine.advance("1m")
+    (run,) = engine.runs()
+    for internal in await internal_ids(client, "go"):
+        assert [each["run_id"] for each in await data_of(client, f"/v1/events/{internal}/runs")] == [run.id]
+
+
+async def test_a_debounced_run_belongs_to_the_event_that_it_is_of(engine, client):
+    options = {"debounce": inngest.Debounce(period=60_000)}
+    await engine.serve(*app(calm=("go", options, two_steps)))
+    await engine.send("go", {"n": 1})
+    await engine.send("go", {"n": 2})
+    await engine.advance("2m")
+    (run,) = engine.runs()
+    first, last = await internal_ids(client, "go")
+    assert await data_of(client, f"/v1/events/{first}/runs") == []
+    assert [each["run_id"] for each in await data_of(client, f"/v1/events/{last}/runs")] == [run.id]
+
+
+async def test_an_invoked_run_belongs_to_the_event_that_invoked_it(engine, client):
+    shop = inngest.Inngest(app_id="shop", is_production=False)
+
+    @shop.create_function(fn_id="child", trigger=inngest.TriggerEvent(event="never"))
+    async def child(ctx: inngest.Context) -> str:
+        return "child"
+
+    @shop.create_function(fn_id="parent", trigger=inngest.TriggerEvent(event="go"))
+    async def parent(ctx: inngest.Context) -> object:
+        return await ctx.step.invoke("call", function=child)
+
+    await engine.serve(shop, [child, parent])
+    await engine.send("go")
+    (of_child,) = engine.runs(function="shop-child")
+    (invoked,) = await internal_ids(client, "inngest/function.invoked")
+    (told,) = await data_of(client, f"/v1/events/{invoked}/runs")
+    assert (told["run_id"], told["event_id"]) == (of_child.id, invoked)
+
+
+# -- jobs
+
+
+async def test_jobs_are_what_is_queued_for_a_run(engine, client):
+    await engine.serve(*app(nap=("go", {}, sleeping)))
+    run = (await engine.send("go")).run
+    (job,) = await data_of(client, f"/v1/runs/{run.id}/jobs")
+    assert (job["kind"], job["at"], job["attempt"]) == ("sleep", "2024-01-01T00:01:00Z", 0)
+    await engine.advance("1m")
+    assert await data_of(client, f"/v1/runs/{run.id}/jobs") == []
+
+
+# -- cancelling
+
+
+async def test_a_run_is_cancelled_and_told_as_cancelled_at_once(engine, client):
+    await engine.serve(*app(nap=("go", {}, sleeping)))
+    run = (await engine.send("go")).run
+    for _ in range(2):
+        answer = await client.delete(f"/v1/runs/{run.id}")
+        assert (answer.status_code, answer.content) == (200, b"")
+    told = await data_of(client, f"/v1/runs/{run.id}")
+    assert (told["status"], told["ended_at"]) == ("Cancelled", "2024-01-01T00:00:00Z")
+    assert "output" not in told
+
+
+async def test_an_app_may_cancel_in_the_middle_of_its_call(engine, client):
+    async def cancels(ctx: inngest.Context) -> str:
+        (other,) = engine.runs(function="shop-nap")
+        assert (await client.delete(f"/v1/runs/{other.id}")).status_code == 200
+        return "asked"
+
+    await engine.serve(*app(nap=("go", {}, sleeping), cancels=("stop", {}, cancels)))
+    nap = (await engine.send("go")).run
+    run = (await engine.send("stop")).run
+    assert run.output == "asked"
+    with anyio.fail_after(5):
+        while nap.status != "CANCELLED":
+            await anyio.lowlevel.checkpoint()
+
+
+# -- the state of a run under way
+
+
+async def test_an_app_reads_memos_and_events_in_the_middle_of_its_call(engine, client):
+    seen = {}
+
+    async def reads(ctx: inngest.Context) -> str:
+        await ctx.step.run("x", two)
+        for what in ("actions", "batch"):
+            answer = await client.get(f"/v0/runs/{ctx.run_id}/{what}")
+            assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+            seen[what] = answer.json()
+        return "read"
+
+    async def two() -> int:
+        return 2
+
+    await engine.serve(*app(reads=("go", {}, reads)))
+    run = (await engine.send("go", {"n": 1})).run
+    assert run.output == "read"
+    assert list(seen["actions"].values()) == [{"data": 2}]
+    sent = {"name": "go", "data": {"n": 1}, "id": run.events[0].id, "ts": 1704067200000}
+    assert seen["batch"] == [sent]
+    assert (await client.get(f"/v0/runs/{run.id}/actions")).status_code == 410
+
+
+async def test_the_state_of_a_dag_run_has_the_outputs_of_its_steps(engine, client):
+    await engine.register(paying())
+    run = (await engine.send("order")).run
+    assert (await client.get(f"/v0/runs/{run.id}/actions")).json() == {"charge": {"paid": True}}
+
+
+async def test_the_state_is_for_whoever_has_the_signing_key(engine):
+    settings = ApiSettings(signing_key="signkey-test-00")
+    await engine.serve(*app(nap=("go", {}, sleeping)))
+    run = (await engine.send("go")).run
+    async with client_of(engine, settings) as client:
+        assert (await client.get(f"/v0/runs/{run.id}/actions")).status_code == 401
+
+
+# -- apps
+
+
+async def test_functions_of_both_kinds_are_told_by_their_apps(engine, client):
+    await engine.serve(*app(two=("go", {"retries": 2}, two_steps)))
+    await engine.register(paying())
+    (of_app,) = (await client.get("/v1/apps/shop/functions")).json()
+    assert (of_app["id"], of_app["config"]["steps"][0]["retries"]) == ("shop-two", 2)
+    (dag,) = (await client.get("/v1/apps/local/functions")).json()
+    assert [step["id"] for step in dag["config"]["steps"]] == ["charge", "thank"]
+    assert (await client.get("/v1/apps/nobody/functions")).json() == []
+
+
+# -- what is not there, and nonsense
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "error"),
+    [
+        ("/v1/events/nonsense", 400, "Invalid event ID: nonsense"),
+        (f"/v1/events/{NOBODY}", 404, "Event not found"),
+        (f"/v1/events/8{NOBODY[1:]}", 400, f"Invalid event ID: 8{NOBODY[1:]}"),
+        ("/v1/events?cursor=x", 400, "Invalid cursor query parameter"),
+        ("/v1/events?received_after=soon", 400, "Invalid received_after query parameter"),
+        ("/v1/runs/nonsense", 400, "Invalid run ID: nonsense"),
+        ("/v1/runs/nonsense/jobs", 400, "Invalid run ID: nonsense"),
+        (f"/v1/runs/{NOBODY}", 500, f"Unable to load function run: {NOBODY}"),
+        (f"/v1/runs/{NOBODY}/jobs", 500, f"Unable to load function run: {NOBODY}"),
+    ],
+)
+async def test_errors_of_reads_stand_in_the_body_alone(path, status, error, client):
+    answer = await client.get(path)
+    assert answer.status_code == 200
+    assert answer.json() == {"error": error, "data": None, "status": status}
+
+
+async def test_an_unknown_event_has_no_runs(client):
+    assert await data_of(client, f"/v1/events/{NOBODY}/runs") == []
+
+
+@pytest.mark.parametrize(("run_id", "status"), [(NOBODY, 404), ("nonsense", 400)])
+async def test_a_run_that_is_not_there_cannot_be_cancelled(run_id, status, client):
+    answer = await client.delete(f"/v1/runs/{run_id}")
+    assert (answer.status_code, answer.json()["status"]) == (status, status)
+
+
+async def test_a_dropped_run_is_not_there(engine):
+    async with AsyncEngine(keep=1) as engine, client_of(engine) as client:
+        await engine.register(Function("dag", on_event("go"), steps=[Step("s", lambda: 1)]))
+        first, second = [(await engine.send("go")).run.id for _ in range(2)]
+        assert (await client.get(f"/v1/runs/{first}")).json()["status"] == 500
+        assert (await data_of(client, f"/v1/runs/{second}"))["status"] == "Completed"
+
+
+# -- cancellations
+
+
+async def test_many_runs_are_cancelled_at_once(engine, client):
+    await engine.serve(*app(nap=("go", {}, sleeping), other=("go", {}, sleeping)))
+    for user in ("ann", "bob"):
+        await engine.send("go", {"user": user})
+        await engine.advance("10s")
+    asked = {
+        "app_id": "shop",
+        "function_id": "nap",
+        "started_before": "2024-01-01T00:00:20Z",
+        "if": "event.data.user == 'bob'",
+    }
+    answer = await client.post("/v1/cancellations", json=asked)
+    assert answer.status_code == 200
+    made = answer.json()["data"]
+    assert (made["function_id"], made["kind"], made["cause"]) == ("shop-nap", "bulk_run", "API")
+    (run,) = [run for run in engine.runs() if run.status == "CANCELLED"]
+    assert (run.function_id, run.events[0].data) == ("shop-nap", {"user": "bob"})
+    assert await data_of(client, "/v1/cancellations") == [made]
+    assert (await client.delete(f"/v1/cancellations/{made['id']}")).json()["data"] == {"ok": True}
+    assert await data_of(client, "/v1/cancellations") == []
+    assert (await client.delete(f"/v1/cancellations/{made['id']}")).status_code == 404
+
+
+async def test_a_cancellation_concerns_what_started_in_its_time(engine, client):
+    await engine.serve(*app(nap=("go", {}, sleeping)))
+    runs = []
+    for _ in range(3):
+        runs.append((await engine.send("go")).runs[-1])
+        await engine.advance("10s")
+    asked = {"app_id": "shop", "function_id": "shop-nap"}
+    asked |= {"started_after": "2024-01-01T00:00:05Z", "started_before": "2024-01-01T00:00:15Z"}
+    assert (await client.post("/v1/cancellations", json=asked)).status_code == 200
+    naps = engine.runs(function="shop-nap")
+    assert [run.status.value for run in naps] == ["RUNNING", "CANCELLED", "RUNNING"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "error"),
+    [
+        ({}, 400, "app_id is required\nfunction_id is required\nstarted_before is required"),
+        ({"app_id": "a", "function_id": "b"}, 400, "started_before is required"),
+        ({"started_before": "2030-01-01T00:00:00Z"}, 400, None),
+        ([], 400, "Invalid cancellation request"),
+        ({"app_id": 1}, 400, "Invalid cancellation request"),
+        ({"started_before": "soon"}, 400, "Invalid cancellation request"),
+        ({"app_id": "a", "function_id": "b", "started_before": "2024-01-01T00:00:00Z"}, 404, "function not found"),
+    ],
+)
+async def test_a_cancellation_that_makes_no_sense_is_refused(asked, status, error, client):
+    answer = await client.post("/v1/cancellations", json=asked)
+    assert answer.status_code == status
+    if error is None:
+        assert answer.json()["error"].endswith("started_before must be in the past")
+    else:
+        assert answer.json() == {"error": error, "data": None, "status": status}
+
+
+async def test_a_cancellations_condition_must_compile(engine, client):
+    await engine.serve(*app(nap=("go", {}, sleeping)))
+    asked = {"app_id": "shop", "function_id": "nap", "started_before": "2024-01-01T00:00:00Z", "if": "event.data.x =="}
+    answer = await client.post("/v1/cancellations", json=asked)
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("invalid expression: ")
+
+
+# -- signals
+
+
+@pytest.fixture
+def signalled(respx_mock):
+    """An app elsewhere whose function waits for the signal that its event names."""
+    url = "http://app.test/api/inngest"
+    done = {}
+
+    def answer(request):
+        body = json.loads(request.content)
+        headers = {"x-inngest-sdk": "js:v3", "x-inngest-req-version": "1", "content-type": "application/json"}
+        if body["steps"]:
+            (done[body["ctx"]["run_id"]],) = body["steps"].values()
+            return httpx.Response(200, headers=headers, json="done")
+        opts = {"signal": body["event"]["data"]["signal"], "timeout": "1h", **body["event"]["data"].get("opts", {})}
+        step = {"op": "WaitForSignal", "id": "a" * 40, "displayName": "approval", "name": "approval", "opts": opts}
+        return httpx.Response(206, headers=headers, json=[step])
+
+    respx_mock.post(url__startswith=url).mock(side_effect=answer)
+    step = {"id": "step", "name": "step", "runtime": {"type": "http", "url": f"{url}?fnId=far-fn&stepId=step"}}
+    function = {"id": "far-fn", "name": "fn", "triggers": [{"event": "go"}], "steps": {"step": step}}
+    return Registration("far", [function], url), done
+
+
+async def test_a_run_goes_on_with_the_signal_that_it_waits_for(engine, client, signalled):
+    registration, done = signalled
+    await engine._core.sync(registration, None)
+    run = (await engine.send("go", {"signal": "approve"})).run
+    (wait,) = run.waiting
+    assert (wait.kind, wait.event) == ("signal", "approve")
+    await engine.send("signal/approve")
+    assert run.status == "RUNNING"
+    answer = await client.post("/v1/signals", json={"signal": "approve", "data": {"by": "ann"}})
+    assert (answer.status_code, answer.json()["data"]) == (200, {"run_id": run.id})
+    assert (run.status, done[run.id]) == ("COMPLETED", {"data": {"signal": "approve", "data": {"by": "ann"}}})
+    assert (await client.post("/v1/signals", json={"signal": "approve"})).status_code == 404
+
+
+async def test_a_wait_for_a_signal_times_out(engine, client, signalled):
+    registration, done = signalled
+    await engine._core.sync(registration, None)
+    run = (await engine.send("go", {"signal": "approve"})).run
+    await engine.advance("1h")
+    assert (run.status, done[run.id]) == ("COMPLETED", None)
+
+
+async def test_two_runs_do_not_wait_for_one_signal(engine, signalled):
+    registration, _ = signalled
+    await engine._core.sync(registration, None)
+    first = (await engine.send("go", {"signal": "approve"})).run
+    second = (await engine.send("go", {"signal": "approve"})).run
+    assert (first.status, second.status) == ("RUNNING", "FAILED")
+    assert "Signal conflict; signal wait already exists for another run" in str(second.error)
+
+
+async def test_a_wait_may_take_the_place_of_another(engine, client, signalled):
+    registration, done = signalled
+    await engine._core.sync(registration, None)
+    first = (await engine.send("go", {"signal": "approve"})).run
+    second = (await engine.send("go", {"signal": "approve", "opts": {"conflict": "replace"}})).run
+    answer = await client.post("/v1/signals", json={"signal": "approve", "data": 1})
+    assert answer.json()["data"] == {"run_id": second.id}
+    assert (await client.post("/v1/signals", json={"signal": "approve"})).status_code == 404
+    await engine.advance("1h")
+    assert (first.status, done[first.id]) == ("COMPLETED", None)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "error"),
+    [
+        ('"x"', 400, "Invalid signal data"),
+        ("x", 400, "Invalid signal data"),
+        ('{"signal": 1}', 400, "Invalid signal data"),
+        ("{}", 500, "Failed to receive signal"),
+        ('{"signal": "nobody"}', 404, "No signal found"),
+    ],
+)
+async def test_a_signal_that_nobody_waits_for(body, status, error, client):
+    answer = await client.post("/v1/signals", content=body)
+    assert (answer.status_code, answer.json()) == (status, {"error": error, "data": None, "status": status})
+
+
+# -- an engine in another thread
+
+
+def test_an_engine_of_another_thread_is_read():
+    async def read(engine, run_id):
+        async with client_of(engine) as client:
+            assert (await data_of(client, f"/v1/runs/{run_id}"))["status"] == "Running"
+            assert (await client.get(f"/v0/runs/{run_id}/actions")).json() == {"charge": {"paid": True}}
+            assert (await client.delete(f"/v1/runs/{run_id}")).status_code == 200
+
+    with Engine() as engine:
+        engine.register(paying())
+        run = engine.send("order").run
+        asyncio.run(read(engine, run.id))
+        assert run.status == "CANCELLED"
+
+
+async def test_a_wait_shows_in_the_jobs(engine, client):
+    await engine.serve(*app(wait=("go", {}, waiting)))
+    run = (await engine.send("go")).run
+    (job,) = await data_of(client, f"/v1/runs/{run.id}/jobs")
+    assert (job["kind"], job["at"]) == ("pause", "2024-01-01T01:00:00Z")
