@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
 
-from inngest_testkit.api import events, sdk, testkit
+from inngest_testkit.api import events, openapi, sdk, testkit
 from inngest_testkit.api.face import BodyError, Face, json_reply
 from inngest_testkit.api.guard import Guard
 from inngest_testkit.api.host import Host, host_of
@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 __all__ = ["PARTS", "app_of", "make_app"]
 
 #: The parts of the face; each makes its routes.
-PARTS: tuple[Callable[[Face], Sequence[BaseRoute]], ...] = (events.routes, sdk.routes, testkit.routes, page.routes)
+PARTS: tuple[Callable[[Face], Sequence[BaseRoute]], ...] = (
+    events.routes,
+    sdk.routes,
+    testkit.routes,
+    page.routes,
+    openapi.routes,
+)
 
 
 def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None = None) -> Starlette:
