@@ -19,8 +19,7 @@ EXAMPLES = (
     "inngest-testkit dev --require-keys --event-key $KEY --host 0.0.0.0",
 )
 
-STATUS = """\b
-Exit status:
+STATUS = """\
   0  stopped, by Ctrl-C or SIGTERM
   2  the functions or an option are wrong, or the port is taken; stderr says how"""
 

@@ -173,7 +173,7 @@ class AsyncEngine(Surface):
 
     async def run_to(self, run: Run | Sent, step: str, *, occurrence: int = 0, limit: Duration = "366d") -> StepRecord:
         """See `Engine.run_to`."""
-        return await self._call(self._core.run_to(run, step, occurrence, limit))
+        return await self._call(self._core.control.run_to(run, step, occurrence, limit))
 
     async def execute(
         self,
@@ -194,14 +194,16 @@ class AsyncEngine(Surface):
         """See `Engine.cancel`."""
         return await self._call(self._core.cancel(run))
 
-    async def work(self) -> None:
+    async def work(self, *, deliver: bool = True, work: bool = True) -> None:
         """Work in real time what is sent and what becomes due, until cancelled; needs `clock=WallClock()`.
 
-        Run it in a task beside the rest. Many items are worked at once. Raises `SetupError` on a fake clock, where
-        each call works what it makes due.
+        Without `deliver` no event is handed to the runner, and without `work` no item is worked: both are left in
+        their stores for a process that does. Run it in a task beside the rest. Many items are worked at once. Raises
+        `SetupError` on a fake clock, where each call works what it makes due.
         """
         if self._core.live is None:
             raise SetupError(f"work() needs AsyncEngine(clock=WallClock()), found {self.clock!r}")
+        self._core.live.delivers, self._core.live.works = deliver, work
         await self._core.live.run()
 
     async def reset(self) -> None:
@@ -233,4 +235,4 @@ class AsyncQueueView(QueueView):
     async def clear(self) -> int:
         """See `SyncQueueView.clear`."""
         engine: AsyncEngine = self._surface
-        return await engine._call(engine._core.clear_queue())  # noqa: SLF001 - two halves of one surface
+        return await engine._call(engine._core.control.clear_queue())  # noqa: SLF001 - two halves of one surface

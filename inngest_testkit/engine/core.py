@@ -30,7 +30,7 @@ from inngest_testkit.functions.app import AppPlan
 from inngest_testkit.functions.plan import FunctionPlan
 from inngest_testkit.ids import Ids
 from inngest_testkit.lifecycle import Start
-from inngest_testkit.queue.base import ItemKind, PendingItem, QueueItem
+from inngest_testkit.queue.base import PendingItem, QueueItem
 from inngest_testkit.runs import Dropped, Held, HistoryEntry, Run, RunStatus
 from inngest_testkit.runs.model import HistoryKind
 from inngest_testkit.runs.view import DROPPED
@@ -41,13 +41,12 @@ if TYPE_CHECKING:
 
     import inngest
 
-    from inngest_testkit.data_store.base import DataStore
+    from inngest_testkit.data_store.base import DataStore, FunctionVersion
     from inngest_testkit.drivers.base import Bridge
     from inngest_testkit.engine.serving import Registration, Synced
     from inngest_testkit.functions.app import AppFunction
     from inngest_testkit.functions.model import Function
     from inngest_testkit.runs import Received
-    from inngest_testkit.runs.model import StepRecord
     from inngest_testkit.state.base import StateStore
 
 __all__ = ["Core"]
@@ -100,17 +99,17 @@ class Core:
     async def register(self, *functions: Function) -> None:
         """Add functions, or new versions of those that are there; nothing is added when one has a problem."""
         await self.catalog.register(*functions)
-        await self._after_work()
+        await self._functions_changed()
 
     async def replace(self, functions: Sequence[Function], retired: Iterable[str]) -> None:
         """Add functions in the place of others; see `Catalog.replace`."""
         await self.catalog.replace(functions, retired)
-        await self._after_work()
+        await self.after_work()
 
     async def load(self, path: str | os.PathLike[str]) -> tuple[Function, ...]:
         """Add every function found below a folder, or in one file."""
         loaded = await self.catalog.load(path)
-        await self._after_work()
+        await self._functions_changed()
         return loaded
 
     async def serve(
@@ -118,20 +117,31 @@ class Core:
     ) -> tuple[AppFunction, ...]:
         """Add the functions of an SDK client, called in this process."""
         served = await self.serving.serve(client, functions)
-        await self._after_work()
+        await self._functions_changed()
         return served
 
     async def mount(self, target: object, path: str, client: inngest.Inngest | None) -> tuple[AppFunction, ...]:
         """Add the functions that a web app serves."""
         served = await self.serving.mount(target, path, client)
-        await self._after_work()
+        await self._functions_changed()
         return served
 
     async def sync(self, registration: Registration, signing_key: str | None) -> Synced:
         """Add the functions of an app elsewhere that registers itself; see `Serving.sync`."""
         synced = await self.serving.sync(registration, signing_key)
-        await self._after_work()
+        await self._functions_changed()
         return synced
+
+    async def deploy(self, function: Function, *, live: bool, env: str) -> FunctionVersion:
+        """Add the next version of a function, live or as a draft; see `Catalog.deploy`."""
+        version = await self.catalog.deploy(function, live=live, env=env)
+        await self._functions_changed()
+        return version
+
+    async def _functions_changed(self) -> None:
+        await self.after_work()
+        if self.live is not None:
+            self.live.wake()  # a schedule may be due before what was due next
 
     # -- events and time
 
@@ -141,7 +151,7 @@ class Core:
         deliveries = [f"send/{self.ids.ulid()}" for _ in received]
         for delivery, one in zip(deliveries, received, strict=True):
             await self._publish(delivery, one)
-        await self._lockstep.deliver()
+        await self.take_kept()
         started = self.journal.started
         runs = tuple(self.run(run_id) for delivery in deliveries for run_id in started.get(delivery, ()))
         await self.settle_now()
@@ -161,7 +171,7 @@ class Core:
         elif self.auto:
             await self.settle(self.clock.now())
         else:
-            await self._after_work()
+            await self.after_work()
 
     def keep(self, events: Sequence[Event], ids: Ids | None = None, chosen: Sequence[str] = ()) -> list[str]:
         """Take events from a client that cannot be worked now; returns generated ids, or those that are `chosen`.
@@ -175,6 +185,11 @@ class Core:
             (f"send/{one}", event.received(id=one, ts=now)) for one, event in zip(made, events, strict=True)
         ]
         return made
+
+    @property
+    def unhandled(self) -> int:
+        """How many events were taken that the runner has not handled."""
+        return self._lockstep.unhandled
 
     @property
     def has_kept(self) -> bool:
@@ -195,8 +210,11 @@ class Core:
         return await work
 
     async def take_kept(self) -> None:
-        """Hand over what `keep` took."""
-        await self._lockstep.deliver()
+        """Hand over what `keep` took: to the runner, or into the stream where this process has none."""
+        if self.live is None or self.live.delivers:
+            await self._lockstep.deliver()
+        else:
+            await self._lockstep.publish_kept()
 
     def _received(self, event: object, data: object, user: object, id: object, ts: object) -> list[Event]:  # noqa: A002
         if isinstance(event, (list, tuple)):
@@ -253,14 +271,14 @@ class Core:
         if runs and not wanted:
             return
         for run_id in wanted:
-            self._known(run_id)
+            self.known(run_id)
 
         def done() -> bool:
             open_runs = self.journal.open_runs
             return not any(run_id in open_runs for run_id in wanted) if wanted else not open_runs
 
         if not done():
-            await self._until(until, done)
+            await self.work_to(until, done)
             if self.live is None and self.auto and done():
                 # What their ends cause at the same moment, such as `on_failure`, is part of it.
                 await self.settle(self.clock.now())
@@ -268,7 +286,8 @@ class Core:
         if left:
             raise RunIncompleteError(self._why.incomplete(left, limit, self.clock.now(), self.next_due), left)
 
-    async def _until(self, until: datetime, done: Callable[[], bool]) -> None:
+    async def work_to(self, until: datetime, done: Callable[[], bool]) -> None:
+        """Work, or on a wall clock wait, up to a moment, or until `done` says so."""
         if self.live is None:
             await self.settle(until, done)
         else:
@@ -288,31 +307,8 @@ class Core:
                 clock.move_to(due)
                 item = await self._lockstep.work_one()
         await self._lockstep.deliver()
-        await self._after_work()
+        await self.after_work()
         return item
-
-    async def run_to(self, run: Run | Sent, step: str, occurrence: int, limit: Duration) -> StepRecord:
-        """Work until a step of a run has begun."""
-        view = run.run if isinstance(run, Sent) else run
-        self._known(view.id)
-        until: datetime = later(self.clock.now(), to_timedelta(limit))
-        key: Any = (step, occurrence)
-
-        def done() -> bool:
-            return key in view.steps or view.is_over
-
-        if not done():
-            await self._until(until, done)
-        if key not in view.steps:
-            number = f" (use {occurrence})" if occurrence else ""
-            what = f"the run is over, {view.status.value}" if view.is_over else f"the limit of {limit} is reached"
-            reason = f"{what}: {view.error}" if view.error else what
-            raise RunIncompleteError(
-                f"run {view.id} of {view.function_id} did not come to step {step!r}{number}: {reason}. It came to: "
-                f"{', '.join(repr(each) for each in view.steps) or 'no step'}\n{view.timeline()}",
-                [view.id],
-            )
-        return view.steps[key]
 
     async def execute(self, function: object, event: object, data: object, limit: Duration) -> Run:
         """Start one function with an event, and work until its run is over."""
@@ -331,7 +327,7 @@ class Core:
     async def cancel(self, run: Run | str) -> bool:
         """Cancel a run, then work everything that is due, such as what its places were waited for."""
         run_id = run.id if isinstance(run, Run) else run
-        self._known(run_id)
+        self.known(run_id)
         cancelled = await self._lifecycle.cancel(run_id, "cancelled by the engine's user")
         await self.settle_now()
         return cancelled
@@ -341,20 +337,7 @@ class Core:
         await self.control.reset()
         self._over.clear()
         self._finished.clear()
-        await self._after_work()
-
-    async def clear_queue(self) -> int:
-        """Drop what is queued for runs, and cancel those runs; drop debounced events and batches; crons stay."""
-        items = [pending.item for pending in self._queue.snapshot() if pending.item.kind is not ItemKind.CRON]
-        for run_id in list(self.journal.open_runs):
-            await self._lifecycle.cancel(run_id, "the queue was cleared")
-        for run_id in dict.fromkeys(item.run_id for item in items if item.run_id):
-            await self._queue.discard(run_id=run_id)
-        for item in items:
-            if item.key:
-                await self._parts.intake.forget(item, "the queue was cleared")
-        await self._after_work()
-        return len(items)
+        await self.after_work()
 
     async def feed(self, arrivals: Iterable[tuple[datetime, Event]], until: datetime) -> None:
         """Take events as they come, each at its moment, working what is due in between, then all up to `until`.
@@ -386,9 +369,10 @@ class Core:
         try:
             await self._lockstep.settle(until, done, most=most)
         finally:
-            await self._after_work()
+            await self.after_work()
 
-    async def _after_work(self) -> None:
+    async def after_work(self) -> None:
+        """Drop the runs that are not to be kept, and remember what is due."""
         while self._over:
             await self._state.delete(self._over[0])
             self.journal.forget(self._over.popleft())
@@ -396,7 +380,7 @@ class Core:
             self._next_due = await self._lockstep.next_due()
 
     async def _after_item(self) -> None:
-        await self._after_work()
+        await self.after_work()
         self._warner.log()
 
     def emit_warnings(self) -> None:
@@ -442,10 +426,11 @@ class Core:
 
     def run(self, run_id: str) -> Run:
         """Return the view of a run."""
-        self._known(run_id)
+        self.known(run_id)
         return Run(run_id, self.journal.functions[run_id], self.journal)
 
-    def _known(self, run_id: str) -> None:
+    def known(self, run_id: str) -> None:
+        """Raise `NotFoundError` for a run that is not there."""
         if run_id not in self.journal.runs:
             dropped = "" if self._keep == "all" else f"; or {DROPPED}"
             raise NotFoundError("run", run_id, reason=f"this engine does not have it{dropped}")

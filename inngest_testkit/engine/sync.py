@@ -262,7 +262,7 @@ class Engine(Surface):
 
         Raises `RunIncompleteError` when the run does not come to it within `limit`, or is over before.
         """
-        return self._call(self._core.run_to(run, step, occurrence, limit))
+        return self._call(self._core.control.run_to(run, step, occurrence, limit))
 
     def execute(
         self,
@@ -326,4 +326,4 @@ class SyncQueueView(QueueView):
     def clear(self) -> int:
         """Drop what is queued for runs, and cancel those runs; crons stay. Returns how many items were dropped."""
         engine: Engine = self._surface
-        return engine._call(engine._core.clear_queue())  # noqa: SLF001 - two halves of one surface
+        return engine._call(engine._core.control.clear_queue())  # noqa: SLF001 - two halves of one surface
