@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
 
-from inngest_testkit.api import events, rest, sdk, testkit
+from inngest_testkit.api import events, openapi, rest, sdk, testkit
 from inngest_testkit.api.face import BodyError, Face, json_reply
 from inngest_testkit.api.graphql import queries
 from inngest_testkit.api.graphql.core_api import core_routes, signpost
@@ -41,6 +41,7 @@ PARTS: tuple[Part, ...] = (
     core_routes,
     testkit.routes,
     page.routes,
+    openapi.routes,
 )
 
 

@@ -173,7 +173,7 @@ class AsyncEngine(Surface):
 
     async def run_to(self, run: Run | Sent, step: str, *, occurrence: int = 0, limit: Duration = "366d") -> StepRecord:
         """See `Engine.run_to`."""
-        return await self._call(self._core.run_to(run, step, occurrence, limit))
+        return await self._call(self._core.control.run_to(run, step, occurrence, limit))
 
     async def execute(
         self,

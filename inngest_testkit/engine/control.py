@@ -1,4 +1,4 @@
-"""Steer an engine from outside of its work: hold its queue, run it to where it only waits, empty it."""
+"""Steer an engine from outside of its work: hold its queue, run it to where a test wants it, empty it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.clock import FakeClock, later
 from inngest_testkit.durations import format_moment, to_timedelta
+from inngest_testkit.engine.results import Sent
 from inngest_testkit.errors import RunIncompleteError, SetupError
 from inngest_testkit.queue.base import ItemKind
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from inngest_testkit.engine.core import Core
     from inngest_testkit.engine.options import Duration
     from inngest_testkit.queue.base import PendingItem
+    from inngest_testkit.runs import Run
+    from inngest_testkit.runs.model import StepRecord
 
 __all__ = ["Control"]
 
@@ -128,6 +131,36 @@ class Control:
             "Raise limit=, or look at what keeps the engine busy"
         )
 
+    async def run_to(self, run: Run | Sent, step: str, occurrence: int, limit: Duration) -> StepRecord:
+        """Work until a step of a run has begun."""
+        core = self._core
+        view = run.run if isinstance(run, Sent) else run
+        core.known(view.id)
+        until: datetime = later(core.clock.now(), to_timedelta(limit))
+        key: Any = (step, occurrence)
+
+        def done() -> bool:
+            return key in view.steps or view.is_over
+
+        if not done():
+            await core.work_to(until, done)
+        if key not in view.steps:
+            raise RunIncompleteError(core.why.not_come_to(view, step, occurrence, limit), [view.id])
+        return view.steps[key]
+
+    async def clear_queue(self) -> int:
+        """Drop what is queued for runs, and cancel those runs; drop debounced events and batches; crons stay."""
+        items = [pending.item for pending in self._parts.queue.snapshot() if pending.item.kind is not ItemKind.CRON]
+        for run_id in list(self._parts.journal.open_runs):
+            await self._parts.lifecycle.cancel(run_id, "the queue was cleared")
+        for run_id in dict.fromkeys(item.run_id for item in items if item.run_id):
+            await self._parts.queue.discard(run_id=run_id)
+        for item in items:
+            if item.key:
+                await self._parts.intake.forget(item, "the queue was cleared")
+        await self._core.after_work()
+        return len(items)
+
     async def reset(self) -> None:
         """Forget runs, events, history, mocks and what is queued, and begin again: the clock at its start, ids as new.
 
@@ -166,20 +199,6 @@ class Control:
         if live is not None:
             live.is_held = False
             live.start_workers()
-
-    async def clear_queue(self) -> int:
-        """Drop what is queued for runs, and cancel those runs; drop debounced events and batches; crons stay."""
-        queue, lifecycle = self._parts.queue, self._parts.lifecycle
-        items = [pending.item for pending in queue.snapshot() if pending.item.kind is not ItemKind.CRON]
-        for run_id in list(self._core.journal.open_runs):
-            await lifecycle.cancel(run_id, "the queue was cleared")
-        for run_id in dict.fromkeys(item.run_id for item in items if item.run_id):
-            await queue.discard(run_id=run_id)
-        for item in items:
-            if item.key:
-                await self._parts.intake.forget(item, "the queue was cleared")
-        await self._core.after_work()
-        return len(items)
 
 
 def _is_work(pending: PendingItem, now: datetime) -> bool:

@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from inngest_testkit.functions.app import AppFunction
     from inngest_testkit.functions.model import Function
     from inngest_testkit.runs import Received
-    from inngest_testkit.runs.model import StepRecord
     from inngest_testkit.state.base import StateStore
 
 __all__ = ["Core"]
@@ -84,7 +83,7 @@ class Core:
             )
         self.catalog = Catalog(parts)
         self.plans = self.catalog.plans
-        self._why = Why(self.journal, self.plans, parts.flow)
+        self.why = Why(self.journal, self.plans, parts.flow)
         self.serving = Serving(bridge, parts, self, options.limits, self.catalog.add_app)
         #: For what comes over HTTP, in another thread than the engine's it may be.
         self.ids_over_http = Ids(f"{options.seed}/http", self.clock)
@@ -159,7 +158,7 @@ class Core:
         started = self.journal.started
         runs = tuple(self.run(run_id) for delivery in deliveries for run_id in started.get(delivery, ()))
         await self.settle_now()
-        return Sent(tuple(e.id or "" for e in received), runs, lambda: self._why.nothing(received, deliveries))
+        return Sent(tuple(e.id or "" for e in received), runs, lambda: self.why.nothing(received, deliveries))
 
     async def take(self, events: Sequence[Event]) -> list[str]:
         """Take events from a client, then work everything that is due; returns generated ids."""
@@ -243,11 +242,11 @@ class Core:
 
     def why_nothing(self, received: Received) -> str:
         """Say why an event that was received started nothing."""
-        return self._why.nothing([received.event], [received.delivery])
+        return self.why.nothing([received.event], [received.delivery])
 
     def why_unmatched(self, event: Event) -> str:
         """Say why an event started nothing and ended no wait."""
-        return self._why.unmatched(event)
+        return self.why.unmatched(event)
 
     async def advance(self, span: Duration) -> None:
         """Move the clock, working each thing when it is due."""
@@ -276,22 +275,23 @@ class Core:
         if runs and not wanted:
             return
         for run_id in wanted:
-            self._known(run_id)
+            self.known(run_id)
 
         def done() -> bool:
             open_runs = self.journal.open_runs
             return not any(run_id in open_runs for run_id in wanted) if wanted else not open_runs
 
         if not done():
-            await self._until(until, done)
+            await self.work_to(until, done)
             if self.live is None and self.auto and done():
                 # What their ends cause at the same moment, such as `on_failure`, is part of it.
                 await self.settle(self.clock.now())
         left = self._open(wanted)
         if left:
-            raise RunIncompleteError(self._why.incomplete(left, limit, self.clock.now(), self.next_due), left)
+            raise RunIncompleteError(self.why.incomplete(left, limit, self.clock.now(), self.next_due), left)
 
-    async def _until(self, until: datetime, done: Callable[[], bool]) -> None:
+    async def work_to(self, until: datetime, done: Callable[[], bool]) -> None:
+        """Work, or on a wall clock wait, up to a moment, or until `done` says so."""
         if self.live is None:
             await self.settle(until, done)
         else:
@@ -314,26 +314,10 @@ class Core:
         await self.after_work()
         return item
 
-    async def run_to(self, run: Run | Sent, step: str, occurrence: int, limit: Duration) -> StepRecord:
-        """Work until a step of a run has begun."""
-        view = run.run if isinstance(run, Sent) else run
-        self._known(view.id)
-        until: datetime = later(self.clock.now(), to_timedelta(limit))
-        key: Any = (step, occurrence)
-
-        def done() -> bool:
-            return key in view.steps or view.is_over
-
-        if not done():
-            await self._until(until, done)
-        if key not in view.steps:
-            raise RunIncompleteError(self._why.not_come_to(view, step, occurrence, limit), [view.id])
-        return view.steps[key]
-
     async def cancel(self, run: Run | str) -> bool:
         """Cancel a run, then work everything that is due, such as what its places were waited for."""
         run_id = run.id if isinstance(run, Run) else run
-        self._known(run_id)
+        self.known(run_id)
         cancelled = await self._lifecycle.cancel(run_id, "cancelled by the engine's user")
         await self.settle_now()
         return cancelled
@@ -432,10 +416,11 @@ class Core:
 
     def run(self, run_id: str) -> Run:
         """Return the view of a run."""
-        self._known(run_id)
+        self.known(run_id)
         return Run(run_id, self.journal.functions[run_id], self.journal)
 
-    def _known(self, run_id: str) -> None:
+    def known(self, run_id: str) -> None:
+        """Raise `NotFoundError` for a run that is not there."""
         if run_id not in self.journal.runs:
             dropped = "" if self._keep == "all" else f"; or {DROPPED}"
             raise NotFoundError("run", run_id, reason=f"this engine does not have it{dropped}")

@@ -262,7 +262,7 @@ class Engine(Surface):
 
         Raises `RunIncompleteError` when the run does not come to it within `limit`, or is over before.
         """
-        return self._call(self._core.run_to(run, step, occurrence, limit))
+        return self._call(self._core.control.run_to(run, step, occurrence, limit))
 
     def execute(
         self,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from inngest_testkit import Engine
+from inngest_testkit.api import LiveServer
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -69,11 +70,15 @@ def run(page, block, names):
 def _test(function):
     with contextlib.ExitStack() as stack:
         given: dict[str, Any] = {}
+        engine = stack.enter_context(Engine())
         for wanted in inspect.signature(function).parameters:
             if wanted == "inngest_engine":
-                given[wanted] = stack.enter_context(Engine())
+                given[wanted] = engine
+            elif wanted == "inngest_server":
+                given[wanted] = stack.enter_context(LiveServer(engine))
             elif wanted == "tmp_path":
                 given[wanted] = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             else:
-                raise AssertionError(f"{function.__name__} asks for {wanted}; a page has inngest_engine and tmp_path")
+                fixtures = "inngest_engine, inngest_server and tmp_path"
+                raise AssertionError(f"{function.__name__} asks for {wanted}; a page has {fixtures}")
         function(**given)

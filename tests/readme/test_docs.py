@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from datetime import timedelta
 
 import inngest
@@ -36,6 +37,18 @@ def test_a_sections_blocks_run_and_print_what_is_shown(page, heading):
         else:
             # A block of text that shows no output would not be checked.
             assert block.language not in ("", "text"), f"{page.name}:{block.line}"
+
+
+BLOCKS = [(page, block) for page in PAGES for blocks in sections(page).values() for block in blocks]
+SCRIPTS = [(page, block) for page, block in BLOCKS if block.language == "javascript"]
+
+
+@pytest.mark.parametrize(("page", "block"), SCRIPTS, ids=[f"{page.name}:{block.line}" for page, block in SCRIPTS])
+def test_javascript_is_valid(page, block, tmp_path):
+    script = tmp_path / "script.mjs"
+    script.write_text(block.text)
+    checked = subprocess.run(["node", "--check", str(script)], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
 
 
 WAYS = [
