@@ -195,7 +195,9 @@ class RedisState(Section):
     """Runs in Redis; `dsn` goes before host, port, db, username and password."""
 
     backend: Literal["redis"]
-    dsn: str | None = Field(default=None, repr=False, description="a text, a URL such as redis://user:password@host:6379/0")
+    dsn: str | None = Field(
+        default=None, repr=False, description="a text, a URL such as redis://user:password@host:6379/0"
+    )
     host: str = Field(default="localhost", description="a text, the name of the host")
     port: Port = 6379
     db: int = Field(default=0, ge=0, description="a whole number from 0, the number of the database")
