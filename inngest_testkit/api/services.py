@@ -153,7 +153,7 @@ def _available(configuration: Configuration) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Listener:
-    """A service that takes requests: its settings, which stand at `section` of the configuration, and what it serves."""
+    """A service that takes requests: its settings, which stand at `section` of the configuration, and its parts."""
 
     name: str
     section: str

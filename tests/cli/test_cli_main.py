@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import pytest
 
 from inngest_testkit.cli import main
+from inngest_testkit.cli.app import EXAMPLES
 
 STATUSES = {
     "inngest-testkit run functions/": 1,
@@ -78,8 +80,6 @@ def test_the_examples_of_the_help_work(cli, contained, tmp_path, docker, core_ap
 
 
 def test_every_command_has_examples_and_its_exit_statuses_in_the_help(cli):
-    from inngest_testkit.cli.app import EXAMPLES
-
     for command in EXAMPLES:
         shown = cli(*command.split(), "--help").out
         assert "Exit status:\n    0  " in shown, command
@@ -89,6 +89,17 @@ def test_every_command_has_examples_and_its_exit_statuses_in_the_help(cli):
     assert {line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2] != " "} == {
         command.partition(" ")[0] for command in EXAMPLES
     }
+
+
+def test_the_documentation_has_every_commands_exit_statuses(cli, request):
+    page = (request.config.rootpath / "docs" / "command-line.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (\d) \| (.*) \|$", page, flags=re.MULTILINE)
+    said = []
+    for command in dict.fromkeys(name for name, _, _ in rows):
+        shown = cli(command, "--help").out.partition("Exit status:\n")[2].partition("\n\n")[0]
+        said += [(command, *line.split(maxsplit=1)) for line in shown.splitlines()]
+    assert rows == said
+    assert {name for name, _, _ in rows} == {name.partition(" ")[0] for name in EXAMPLES}
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, ("serve",), ("dev",)], ids=" ".join)
