@@ -282,6 +282,8 @@ class _Absent:
 
     async def execute(self, request: StepRequest) -> StepResponse:
         """See `Driver.execute`."""
-        known = "this version has no driver for it" if self.runtime not in _DRIVERS else "execution.drivers has it not"
+        known = (
+            "this version has no driver for it" if self.runtime not in _DRIVERS else "execution.drivers leaves it out"
+        )
         message = f"step {request.step_id!r} runs in {self.runtime!r}: {known}"
         return StepResponse(error=ErrorInfo("MissingDriverError", message), retryable=False)

@@ -188,6 +188,16 @@ def test_a_second_signal_ends_it_at_once(cli, project, serve):
         assert (told["steps_given_up"], told["runs_not_over"]) == (1, 1)
 
 
+def test_a_runtime_without_a_driver_fails_its_steps(cli, project, serve):
+    with serve(*ALL, more='execution: drivers: docker: name: "docker"') as served:
+        served.wait_for("core-api listens")
+        deploy(cli, project, served, "http://127.0.0.1:9/")
+        send(served)
+        failed = served.wait_for("step failed")
+        assert failed["error"]["message"] == "step 'greet' runs in 'http': execution.drivers leaves it out"
+        assert served.has("steps of the runtime docker fail: this version has no driver for it")["level"] == "warn"
+
+
 def test_keys_are_asked_for_where_the_configuration_says_so(cli, serve):
     with serve("event-api", "core-api", more="eventAPI: requireKeys: true") as served:
         served.wait_for("core-api listens")
