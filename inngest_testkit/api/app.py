@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
 
-from inngest_testkit.api import events, sdk
+from inngest_testkit.api import events, sdk, testkit
 from inngest_testkit.api.face import BodyError, Face, json_reply
 from inngest_testkit.api.graphql.core_api import core_routes, signpost
 from inngest_testkit.api.guard import Guard
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.routing import BaseRoute
-    from starlette.types import Lifespan
 
 __all__ = ["PARTS", "Part", "app_of", "make_app", "make_core_app"]
 
@@ -33,7 +32,7 @@ __all__ = ["PARTS", "Part", "app_of", "make_app", "make_core_app"]
 Part: TypeAlias = "Callable[[Face], Sequence[BaseRoute]]"
 
 #: The parts of the face.
-PARTS: tuple[Part, ...] = (events.routes, sdk.routes, core_routes, page.routes)
+PARTS: tuple[Part, ...] = (events.routes, sdk.routes, core_routes, testkit.routes, page.routes)
 
 
 def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None = None) -> Starlette:
@@ -41,12 +40,12 @@ def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None =
 
     Run it with an ASGI server that supports lifespans, on asyncio. Raises `SetupError` for what is no engine.
     """
-    return _working(_face(engine, settings), PARTS)
+    return app_of(_face(engine, settings))
 
 
 def make_core_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None = None) -> Starlette:
     """Return an ASGI application that has the Core API alone; otherwise as `make_app`."""
-    return _working(_face(engine, settings), (core_routes, signpost))
+    return app_of(_face(engine, settings), (core_routes, signpost))
 
 
 def _face(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None) -> Face:
@@ -54,27 +53,25 @@ def _face(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None) -> 
     return Face(host, settings or ApiSettings())
 
 
-def _working(face: Face, parts: Sequence[Part]) -> Starlette:
+def app_of(face: Face, parts: Sequence[Part] = PARTS, *, works: bool = True) -> Starlette:
+    """Return the application of some parts of a face; `works`: its lifespan works what arrives."""
+
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(face.host.run)
+            if works:
+                tasks.start_soon(face.host.run)
             yield
             face.stop()
             tasks.cancel_scope.cancel()
 
-    return app_of(face, parts, lifespan)
-
-
-def app_of(face: Face, parts: Sequence[Part], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
-    """Return the application of some parts of a face; what arrives is worked elsewhere, or by the lifespan."""
     app = Starlette(
         routes=[route for part in parts for route in part(face)],
         middleware=[Middleware(Guard, hosts=face.settings.hosts)],
         exception_handlers={BodyError: _body_error, 405: _not_allowed},
         lifespan=lifespan,
     )
-    #: For whoever runs the server, see `api.server`.
+    #: For whoever runs the server, see `api.foreground`.
     app.state.face = face
     return app
 

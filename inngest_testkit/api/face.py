@@ -24,6 +24,8 @@ __all__ = ["SERVER_KIND", "BodyError", "Face", "json_reply"]
 #: What the server says of itself. Source: recordings/sdk `rest_reads`, the replies' headers.
 SERVER_KIND = "dev"
 
+#: More digits than any length has.
+_DIGITS = 18
 _TEXT, _JSON = "text/plain; charset=utf-8", "application/json"
 
 
@@ -65,7 +67,7 @@ class Face:
         limit = self.settings.max_body if most is None else most
         too_large = BodyError(413, f"The request is larger than {limit} bytes; send less at a time")
         declared = request.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > limit:
+        if declared.isdecimal() and (len(declared) > _DIGITS or int(declared) > limit):
             raise too_large
         parts, size = [], 0
         with anyio.move_on_after(self.settings.body_timeout_s):

@@ -35,7 +35,7 @@ _HEADERS = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
 }
 _PAIRS = tuple((name.encode(), value.encode()) for name, value in _HEADERS.items())
-_LOCAL = frozenset({"localhost", "0.0.0.0"})  # noqa: S104 - a name that is asked for, not an address to listen on
+_LOCAL = frozenset({"localhost", "127.0.0.1", "0.0.0.0"})  # noqa: S104 - a name that is asked for, not an address to listen on
 
 
 class Guard:

@@ -14,7 +14,6 @@ import anyio.to_thread
 
 from inngest_testkit.engine import AsyncEngine, Engine
 from inngest_testkit.errors import SetupError
-from inngest_testkit.ids import Ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -111,7 +110,6 @@ class _Woken(ABC):
 
     def __init__(self, engine: Engine | AsyncEngine) -> None:
         self._woken, self._flows = anyio.Event(), anyio.Event()
-        self._ids = Ids(f"{engine.seed}/http", engine.clock)
         self.core: Core = engine._core  # noqa: SLF001 - the engine's other face
         self.is_frozen = self.core.live is None
         self.errors: deque[Exception] = deque(maxlen=10)
@@ -120,7 +118,7 @@ class _Woken(ABC):
         self.core.control.on_reset.append(self._reset)
 
     def _reset(self) -> None:
-        self._ids.restart()
+        self.core.ids_over_http.restart()
         self._later.clear()
         if self.core.live is None:
             self.freeze()
@@ -148,7 +146,7 @@ class _Woken(ABC):
 
     async def take(self, events: Sequence[Event], chosen: Sequence[str] = ()) -> list[str]:
         """See `Host.take`."""
-        ids = self.core.keep(events, self._ids, chosen)
+        ids = self.core.keep(events, self.core.ids_over_http, chosen)
         # An app that sends while the engine waits for its answer must not wait for the engine.
         await self._now(_deliver, after_kept=False)
         self._woken.set()

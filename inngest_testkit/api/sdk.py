@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from starlette.routing import Route
 
 from inngest_testkit.api.face import Face, json_reply
+from inngest_testkit.drivers.scope import call_of_run
 from inngest_testkit.engine.serving import Registration
 from inngest_testkit.errors import InvalidFunctionsError, SetupError
+from inngest_testkit.executor.checkpoints import checkpoint_problem
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -29,7 +31,10 @@ _EXPECTED_KIND = "x-inngest-expected-server-kind"
 
 def routes(face: Face) -> list[Route]:
     """Return the routes that SDKs register at."""
-    return [Route("/fn/register", partial(_register, face), methods=["POST", "PUT"])]
+    return [
+        Route("/fn/register", partial(_register, face), methods=["POST", "PUT"]),
+        Route("/v1/checkpoint/{run_id}/async", partial(_checkpoint, face), methods=["POST"]),
+    ]
 
 
 async def _register(face: Face, request: Request) -> Response:
@@ -38,7 +43,7 @@ async def _register(face: Face, request: Request) -> Response:
     if kind and kind != face.settings.server_kind:
         return _refused(f"Expected server kind {face.settings.server_kind}, got {kind}")
     if not face.knows_signing_key(request):
-        return json_reply({"error": "Unauthorized: the app's signing key is not the server's", "status": 401}, 401)
+        return _error(401, "Unauthorized: the app's signing key is not the server's")
     body = await face.body(request)
     try:
         registered = json.loads(body)
@@ -46,13 +51,37 @@ async def _register(face: Face, request: Request) -> Response:
     except InvalidFunctionsError as error:
         problems = "\n".join(f"- {problem}" for problem in error.problems)
         text = problems[2:] if problems.startswith("- App ID") else f"At least one function is invalid:\n{problems}"
-        return json_reply({"error": text, "data": None, "status": 400}, 400, plain=True)
+        return _error(400, text, plain=True)
     except (ValueError, RecursionError, SetupError) as error:
         return _refused(f"Invalid request: {error}")
     app_id = app_uuid(synced.registration.app_id)
     return json_reply(
         {"ok": True, "modified": synced.is_modified, "sync_id": str(uuid.uuid4()), "app_id": app_id}, plain=True
     )
+
+
+async def _checkpoint(face: Face, request: Request) -> Response:
+    """Take steps that an app has run, and goes on from in the same call; they are kept when it answers.
+
+    Source: the server's `pkg/execution/checkpoint`; 409 tells the app that it is not called any more.
+    """
+    if not face.knows_signing_key(request):
+        return _error(401, "Unauthorized: the app's signing key is not the server's")
+    try:
+        given = json.loads(await face.body(request))
+    except (ValueError, RecursionError) as error:
+        return _error(400, f"invalid request body: {error}")
+    steps = given.get("steps") if isinstance(given, dict) else None
+    if not isinstance(steps, list):
+        return _error(400, 'invalid request body: expected {"steps": [...]}, the operations of the steps that were run')
+    for step in steps:
+        if problem := checkpoint_problem(step):
+            return _error(400, problem)
+    call = call_of_run(face.host.core, request.path_params["run_id"])
+    if call is None:
+        return _error(409, f"run {request.path_params['run_id']} is not being called")
+    call.checkpointed += steps
+    return json_reply({"data": None})
 
 
 async def sync(face: Face, registration: Registration) -> Synced:
@@ -78,6 +107,10 @@ def registration_of(registered: object) -> Registration:
 def app_uuid(app_id: str) -> str:
     """Return an app's id as the server's replies have it: a UUID made from the id that the app gives itself."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, app_id))
+
+
+def _error(status: int, text: str, *, plain: bool = False) -> Response:
+    return json_reply({"error": text, "data": None, "status": status}, status, plain=plain)
 
 
 def _refused(error: str) -> Response:

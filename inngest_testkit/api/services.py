@@ -20,10 +20,11 @@ import anyio
 from inngest_testkit.api import events
 from inngest_testkit.api.app import app_of
 from inngest_testkit.api.face import Face
+from inngest_testkit.api.foreground import FaceServer
 from inngest_testkit.api.graphql.core_api import core_routes, signpost
 from inngest_testkit.api.host import host_of
 from inngest_testkit.api.logs import transitions
-from inngest_testkit.api.server import FaceServer, listening
+from inngest_testkit.api.server import listen
 from inngest_testkit.api.settings import ApiSettings
 from inngest_testkit.clock import WallClock
 from inngest_testkit.drivers.base import StepResponse
@@ -190,7 +191,7 @@ def _listening(listeners: Sequence[_Listener]) -> Iterator[list[socket.socket]]:
     try:
         for each in listeners:
             names = (f"{each.section}.addr", f"{each.section}.port")
-            sockets.append(listening(each.settings.addr, each.settings.port, names=names))
+            sockets.append(listen(each.settings.addr, each.settings.port, names=names))
         yield sockets
     finally:
         for sock in sockets:
@@ -226,7 +227,9 @@ async def _run(
 ) -> None:
     live = core.live
     assert live is not None  # noqa: S101 - the engine's clock is the wall's
-    servers = [FaceServer(app_of(each.face, each.parts), signals=False, grace_s=grace_s) for each in listeners]
+    servers = [
+        FaceServer(app_of(each.face, each.parts, works=False), signals=False, grace_s=grace_s) for each in listeners
+    ]
     async with anyio.create_task_group() as work:
         work.start_soon(partial(engine.work, deliver="runner" in names, work="executor" in names))
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:

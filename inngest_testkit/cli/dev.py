@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import warnings
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from inngest_testkit.api import ApiSettings, make_app
+from inngest_testkit.api import ApiSettings
 from inngest_testkit.cli.live_log import Level, LiveLog
 from inngest_testkit.cli.reload import FolderFunctions
 from inngest_testkit.cli.remains import Remains
@@ -28,10 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from anyio.abc import TaskGroup
-    from starlette.applications import Starlette
 
     from inngest_testkit.api.face import Face
-    from inngest_testkit.api.server import FaceServer
+    from inngest_testkit.api.server import Address
     from inngest_testkit.cli.output import Screen
     from inngest_testkit.cli.reload import Changes
     from inngest_testkit.functions.model import Function
@@ -66,21 +64,18 @@ class DevOptions:
     no_poll: bool = False
     keep: int = 10_000
     no_reload: bool = False
-    control: bool | None = None
+    remote_control: bool = False
     allowed_hosts: tuple[str, ...] = ()
     log_level: Level = Level.INFO
     as_json: bool = False
-
-    @property
-    def is_open(self) -> bool:
-        """Whether whoever can reach the server may steer it."""
-        return _is_loopback(self.host) if self.control is None else self.control
 
 
 def run_dev(options: DevOptions, screen: Screen) -> int:
     """Serve until SIGINT or SIGTERM; return the exit status. Raises the library's errors for what is wrong with it."""
     try:
-        from inngest_testkit.api.server import listening
+        from inngest_testkit.api.face import Face
+        from inngest_testkit.api.host import host_of
+        from inngest_testkit.api.server import Address, listen
     except ImportError as error:
         if not (error.name or "").startswith("inngest_testkit"):
             raise MissingExtraError("the dev server", "server") from error
@@ -90,7 +85,7 @@ def run_dev(options: DevOptions, screen: Screen) -> int:
         event_keys=options.event_keys,
         signing_key=options.signing_key,
         hosts=options.allowed_hosts,
-        control=options.is_open,
+        remote_control=options.remote_control,
     )
     if options.start is not None and not options.virtual_time:
         raise SetupError("--start is where a virtual clock starts; it goes with --virtual-time")
@@ -98,12 +93,12 @@ def run_dev(options: DevOptions, screen: Screen) -> int:
     engine = AsyncEngine(
         clock=clock, seed=options.seed, keep=options.keep, retry_interval=options.retry_interval or None
     )
-    sock = listening(options.host, options.port)
+    sock = listen(options.host, options.port)
     try:
-        app = make_app(engine, settings)
-        dev = DevServer(options, screen, engine, app, sock)
+        address = Address(options.host, sock.getsockname()[1], settings)
+        dev = DevServer(options, screen, Face(host_of(engine), settings), address)
         with _warnings_told(dev.warn), _logging_told(dev):
-            anyio.run(dev.run, backend_options={"use_uvloop": _has_uvloop()})
+            anyio.run(dev.run, sock, backend_options={"use_uvloop": _has_uvloop()})
     finally:
         sock.close()
     return 0
@@ -118,16 +113,11 @@ def _has_uvloop() -> bool:
 class DevServer:
     """One run of the command."""
 
-    def __init__(
-        self, options: DevOptions, screen: Screen, engine: AsyncEngine, app: Starlette, sock: socket.socket
-    ) -> None:
-        self._options, self._screen, self._engine, self._app, self._sock = options, screen, engine, app, sock
-        self._face: Face = app.state.face
-        port = sock.getsockname()[1]
-        host = "127.0.0.1" if options.host in ("", "0.0.0.0") else options.host  # noqa: S104 - what to call it by
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        self._functions = FolderFunctions(options.path, self._face.host)
-        self._remains = Remains(Path.cwd(), port)
+    def __init__(self, options: DevOptions, screen: Screen, face: Face, address: Address) -> None:
+        self._options, self._screen, self._face = options, screen, face
+        self.url = address.url
+        self._functions = FolderFunctions(options.path, face.host)
+        self._remains = Remains(Path.cwd(), address.port)
         self._log = LiveLog(
             self._journal,
             as_json=options.as_json,
@@ -140,28 +130,25 @@ class DevServer:
     def _journal(self) -> Journal:
         return self._face.host.core.journal
 
-    async def run(self) -> None:
-        """Serve until stopped."""
-        from inngest_testkit.api.server import FaceServer
+    async def run(self, sock: socket.socket) -> None:
+        """Serve on a socket until stopped."""
+        from inngest_testkit.api.app import app_of
+        from inngest_testkit.api.foreground import FaceServer
 
         loaded = await self._functions.refresh()
         self._tell_lost()
         self._tell_start(loaded)
-        server = FaceServer(self._app)
-        listeners = self._journal.listeners
-        listeners.append(self._log.see)
+        self._journal.listeners.append(self._log.see)
         try:
-            async with self._engine, anyio.create_task_group() as tasks:
+            async with anyio.create_task_group() as tasks:
                 self._start_tasks(tasks)
-                await self._serve(server)
+                await FaceServer(app_of(self._face)).serve(sockets=[sock])
                 tasks.cancel_scope.cancel()
+            await self._face.host.call(lambda core: core.close())
         finally:
             self._remains.end(self._journal, self._log.counts)
             self._tell_end()
             self._log.flush()
-
-    async def _serve(self, server: FaceServer) -> None:
-        await server.serve(sockets=[self._sock])
 
     def _start_tasks(self, tasks: TaskGroup) -> None:
         tasks.start_soon(self._log.run)
@@ -236,7 +223,6 @@ class DevServer:
                 url=self.url,
                 event_api=f"{self.url}/e/",
                 virtual_time=self._options.virtual_time,
-                page=self._options.is_open,
                 functions=[function.id for function in functions],
             )
             self._log.flush()
@@ -247,13 +233,14 @@ class DevServer:
 
     def _start_lines(self, functions: Sequence[Function]) -> Iterator[tuple[str, str]]:
         options = self._options
-        time = f"virtual time from {self._engine.now:%Y-%m-%d %H:%M:%S} UTC" if options.virtual_time else "real time"
+        time = (
+            f"virtual time from {self._face.host.core.clock.now():%Y-%m-%d %H:%M:%S} UTC"
+            if options.virtual_time
+            else "real time"
+        )
         yield f"inngest-testkit dev, in {time}", "bold"
         yield "", ""
-        if options.is_open:
-            yield f"  Page       {self.url}/", "green"
-        else:
-            yield "  Page       closed: --host is not of this machine alone; open it with --control", "yellow"
+        yield f"  Page       {self.url}/", "green"
         keys = "a key that is registered" if options.require_keys else "any key will do"
         yield f"  Event API  {self.url}/e/KEY   ({keys})", ""
         yield f"  SDKs       INNGEST_DEV={self.url}", ""
@@ -316,13 +303,6 @@ class DevServer:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @contextmanager

@@ -91,15 +91,10 @@ def dev(
     no_reload: Annotated[
         bool, typer.Option("--no-reload", help="Do not load functions again when their files change.")
     ] = False,
-    control: Annotated[
-        bool | None,
-        typer.Option(
-            "--control/--no-control",
-            show_default=False,
-            help="Open the page and /testkit, which steer the server.  "
-            "[default: open if HOST is of this machine alone]",
-        ),
-    ] = None,
+    remote_control: Annotated[
+        bool,
+        typer.Option("--remote-control", help="Open the page and /testkit to other machines, too."),
+    ] = False,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
@@ -145,7 +140,7 @@ def dev(
             no_poll=no_poll,
             keep=keep,
             no_reload=no_reload,
-            control=control,
+            remote_control=remote_control,
             allowed_hosts=tuple(allow_host or ()),
             log_level=Level[level.upper()],
             as_json=as_json,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from inngest_testkit.events import Event
 
-__all__ = ["CallScope", "call_scope", "current_call"]
+__all__ = ["CallScope", "call_of_run", "call_scope", "current_call"]
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +35,10 @@ class CallScope:
     sent: list[Event] = field(default_factory=list)
     trace: list[Any] = field(default_factory=list)
     fetchable: Mapping[str, bytes] = field(default_factory=dict)
+    #: The run that is called.
+    run_id: str = ""
+    #: Operations of steps that the app tells of before it answers, as they came.
+    checkpointed: list[Mapping[str, Any]] = field(default_factory=list)
     #: The asyncio task in which an async handler runs.
     task: asyncio.Task[object] | None = None
     #: Whether the app tells the time by a clock of its own, even where it runs in this process.
@@ -76,6 +80,11 @@ def current_call() -> CallScope | None:
     scope = under_way[-1] if under_way else None
     # A loop in the call's own thread runs other tasks as well; in another thread it is that of a server.
     return None if scope is not None and scope.thread == threading.get_ident() and _has_loop() else scope
+
+
+def call_of_run(owner: object, run_id: str) -> CallScope | None:
+    """Return the call of a run that an engine is making, which may be asked from any thread; the latest of several."""
+    return next((each for each in reversed(list(_under_way)) if each.owner is owner and each.run_id == run_id), None)
 
 
 def _has_loop() -> bool:

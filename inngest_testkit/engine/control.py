@@ -28,7 +28,7 @@ class Control:
     """An engine's controls, on both kinds of clocks."""
 
     def __init__(self, core: Core, parts: Components) -> None:
-        self._core, self._parts = core, parts
+        self._core, self._parts, self._auto = core, parts, core.auto
         #: Called when the engine has been reset, by whoever keeps something of it.
         self.on_reset: list[Callable[[], None]] = []
 
@@ -121,9 +121,11 @@ class Control:
         core = self._core
         item = self._next_work(core.clock.now())
         left = "work is under way" if item is None else f"{item.item!r} is due {format_moment(item.at)}"
+        number = len(core.journal.open_runs)
+        runs = "1 run is" if number == 1 else f"{number} runs are"
         return (
-            f"{len(core.journal.open_runs)} runs are not over at {format_moment(core.clock.now())}, and the limit of "
-            f"{limit} is reached: {left}. Raise limit=, or look at what keeps them busy"
+            f"{runs} not over at {format_moment(core.clock.now())}, and the limit of {limit} is reached: {left}. "
+            "Raise limit=, or look at what keeps the engine busy"
         )
 
     async def reset(self) -> None:
@@ -158,9 +160,11 @@ class Control:
         parts.ids.restart()
         for version in await parts.data.scheduled():
             await parts.runner.schedule_crons(version)
+        self._core.auto = self._auto
         for told in self.on_reset:
             told()
         if live is not None:
+            live.is_held = False
             live.start_workers()
 
 

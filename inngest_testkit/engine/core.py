@@ -12,22 +12,23 @@ from inngest_testkit.durations import format_duration, to_timedelta
 from inngest_testkit.engine.catalog import Catalog
 from inngest_testkit.engine.components import wire
 from inngest_testkit.engine.control import Control
-from inngest_testkit.engine.flow import dropped, held, what_became, why_collected, why_dropped
+from inngest_testkit.engine.flow import dropped, held
 from inngest_testkit.engine.freeze import Frozen
 from inngest_testkit.engine.live import Live
 from inngest_testkit.engine.options import Duration, Options
 from inngest_testkit.engine.results import Sent
 from inngest_testkit.engine.serving import Serving
+from inngest_testkit.engine.why import Why
 from inngest_testkit.errors import (
     EventError,
     NotFoundError,
     RunIncompleteError,
     SetupError,
-    suggestion,
 )
 from inngest_testkit.events import Event, to_event
 from inngest_testkit.functions.app import AppPlan
 from inngest_testkit.functions.plan import FunctionPlan
+from inngest_testkit.ids import Ids
 from inngest_testkit.lifecycle import Start
 from inngest_testkit.queue.base import ItemKind, PendingItem, QueueItem
 from inngest_testkit.runs import Dropped, Held, HistoryEntry, Run, RunStatus
@@ -36,7 +37,7 @@ from inngest_testkit.runs.view import DROPPED
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Container, Coroutine, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 
     import inngest
 
@@ -45,17 +46,14 @@ if TYPE_CHECKING:
     from inngest_testkit.engine.serving import Registration, Synced
     from inngest_testkit.functions.app import AppFunction
     from inngest_testkit.functions.model import Function
-    from inngest_testkit.ids import Ids
     from inngest_testkit.runs import Received
-    from inngest_testkit.runs.model import StepRecord, Wait
+    from inngest_testkit.runs.model import StepRecord
     from inngest_testkit.state.base import StateStore
 
 __all__ = ["Core"]
 
 T = TypeVar("T")
 
-#: Open runs that are asked what they wait for, to explain why an event did nothing.
-_LOOKED_AT = 100
 #: Items of one run at one moment that are no sign of a loop.
 _PER_RUN = 1000
 
@@ -85,7 +83,10 @@ class Core:
             )
         self.catalog = Catalog(parts)
         self.plans = self.catalog.plans
+        self._why = Why(self.journal, self.plans, parts.flow)
         self.serving = Serving(bridge, parts, self, options.limits, self.catalog.add_app)
+        #: For what comes over HTTP, in another thread than the engine's it may be.
+        self.ids_over_http = Ids(f"{options.seed}/http", self.clock)
         #: What stores that may suspend cannot be asked between calls.
         self._next_due: datetime | None = None
         self.remembers_due = options.gate is not None or not parts.never_suspend
@@ -155,7 +156,7 @@ class Core:
         started = self.journal.started
         runs = tuple(self.run(run_id) for delivery in deliveries for run_id in started.get(delivery, ()))
         await self.settle_now()
-        return Sent(tuple(e.id or "" for e in received), runs, lambda: self._why_nothing(received, deliveries))
+        return Sent(tuple(e.id or "" for e in received), runs, lambda: self._why.nothing(received, deliveries))
 
     async def take(self, events: Sequence[Event]) -> list[str]:
         """Take events from a client, then work everything that is due; returns generated ids."""
@@ -238,54 +239,11 @@ class Core:
 
     def why_nothing(self, received: Received) -> str:
         """Say why an event that was received started nothing."""
-        return self._why_nothing([received.event], [received.delivery])
-
-    def _why_nothing(self, events: Sequence[Event], deliveries: Container[str]) -> str:
-        """Say why a send started nothing."""
-        for entry in reversed(list(self.journal.engine)):
-            if entry.kind is HistoryKind.EVENT_DROPPED and entry.data["cause"] in deliveries:
-                return why_dropped(entry)
-            if entry.kind is HistoryKind.TRIGGER_FAILED and entry.data["event_id"] in {e.id for e in events}:
-                return f"the trigger of {entry.data['function_id']!r} could not be evaluated: {entry.data['error']}"
-        if not events:
-            return "no event was sent"
-        taken = why_collected(self._parts.flow, deliveries) or what_became(self.journal, {e.id for e in events})
-        return taken or self.why_unmatched(events[0])
+        return self._why.nothing([received.event], [received.delivery])
 
     def why_unmatched(self, event: Event) -> str:
         """Say why an event started nothing and ended no wait."""
-        if not self.plans:
-            return "no function is registered (engine.register) or served (engine.serve)"
-        names = {trigger.event for plan in list(self.plans.values()) for trigger in plan.triggers if trigger.event}
-        awaited = self._awaited()
-        reasons = []
-        if event.name in names:
-            reasons.append(f"the condition of no trigger on {event.name!r} was true for {dict(event.data)!r}")
-        if event.name in awaited:
-            run_id, wait = awaited[event.name]
-            condition = f" if {wait.match}" if wait.match else ""
-            reasons.append(
-                f"run {run_id} of {self.journal.functions[run_id]} waits for {event.name!r} at step {wait.step!r}"
-                f"{condition}"
-            )
-        if reasons:
-            return "; ".join(reasons)
-        known = sorted(names | awaited.keys())
-        label = "registered triggers and awaited events" if awaited else "registered triggers"
-        return f"no function is triggered by {event.name!r}" + suggestion(event.name, known, label=label)
-
-    def _awaited(self) -> dict[str, tuple[str, Wait]]:
-        """Return the events that runs wait for, each with the first such run."""
-        waits = (
-            (wait.event or "", (run_id, wait))
-            for run_id in list(self.journal.open_runs)[:_LOOKED_AT]
-            for wait in self.journal.fold(run_id).waiting
-            if wait.kind == "event"
-        )
-        found: dict[str, tuple[str, Wait]] = {}
-        for name, what in waits:
-            found.setdefault(name, what)
-        return found
+        return self._why.unmatched(event)
 
     async def advance(self, span: Duration) -> None:
         """Move the clock, working each thing when it is due."""
@@ -327,7 +285,7 @@ class Core:
                 await self.settle(self.clock.now())
         left = self._open(wanted)
         if left:
-            raise RunIncompleteError(self._why_incomplete(left, limit), left)
+            raise RunIncompleteError(self._why.incomplete(left, limit, self.clock.now(), self.next_due), left)
 
     async def _until(self, until: datetime, done: Callable[[], bool]) -> None:
         if self.live is None:
@@ -338,19 +296,6 @@ class Core:
 
     def _open(self, wanted: Mapping[str, None]) -> list[str]:
         return [run_id for run_id in wanted or self.journal.open_runs if run_id in self.journal.open_runs]
-
-    def _why_incomplete(self, left: Sequence[str], limit: Duration) -> str:
-        shown = "\n".join(f"- {self._standing(run_id)}" for run_id in left[:5])
-        due = self.next_due
-        what = "nothing more will happen" if due is None else f"the next thing is due {due}"
-        count = "1 run is" if len(left) == 1 else f"{len(left)} runs are"
-        remedy = "raise limit=, or send what they wait for"
-        return f"{count} not over at {self.clock.now()}, limit {limit}; {what}; {remedy}:\n{shown}"
-
-    def _standing(self, run_id: str) -> str:
-        run = self.run(run_id)
-        held = "".join(f"; {each}" for each in run.held)
-        return f"{run!r}; waiting: {list(run.waiting)}{held}"
 
     async def run_next(self) -> QueueItem | None:
         """Work the next item that is due, moving the clock to it if it lies ahead."""

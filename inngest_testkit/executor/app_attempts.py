@@ -127,6 +127,12 @@ class Attempts:
         retry = replace(item, id=f"{item.run_id}/{item.token}@{attempt}", attempt=attempt, result=None)
         await self._queue.enqueue(retry, at)
 
+    async def begin_again(self, of: RunItem) -> bool:
+        """Queue the item as it has become since it was handed out; False when it is the same."""
+        item = of.item
+        again = replace(item, id=f"{item.run_id}/{item.token}@{item.attempt}", result=None)
+        return again.id != item.id and await self._queue.enqueue(again, self._clock.now())
+
     async def fail(self, of: RunItem, failure: Failure) -> None:
         """End the run."""
         outcome: Mapping[str, Any] = {"error": failure.error}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from inngest_testkit.drivers.base import StepResponse
 from inngest_testkit.errors import MockError, NotJsonError
 from inngest_testkit.executor.app_attempts import RunItem
+from inngest_testkit.executor.checkpoints import Checkpoints, step_end
 from inngest_testkit.executor.open_runs import is_open
 from inngest_testkit.executor.operations import Group
 from inngest_testkit.executor.stand_ins import WAITS
@@ -26,6 +27,7 @@ from inngest_testkit.sdk.answer import (
     overflow,
     read,
     server_failure,
+    unreadable,
 )
 from inngest_testkit.sdk.limits import exceeds
 from inngest_testkit.sdk.protocol import Opcode
@@ -53,7 +55,7 @@ __all__ = ["AppWorker", "calls_app", "is_first_call"]
 _FIRST = discovery_token(0)
 #: The status of an answer that asks for operations.
 _GOES_ON = 206
-_ENDED = (Opcode.STEP_RUN, Opcode.STEP_ERROR, Opcode.STEP_FAILED)
+_ENDED = (Opcode.STEP, Opcode.STEP_RUN, Opcode.STEP_ERROR, Opcode.STEP_FAILED)
 
 
 def is_first_call(item: QueueItem) -> bool:
@@ -95,6 +97,7 @@ class AppWorker:
         self._lifecycle, self._steps, self._operator = lifecycle, steps, operator
         self._attempts, self._stand_ins, self._watch, self._limits = attempts, stand_ins, watch, limits
         self._alone = alone
+        self._checkpoints = Checkpoints(state=state, attempts=attempts, steps=steps)
         #: Of each run under way, its memos as requests carry them.
         self._memos: dict[str, Memos] = {}
 
@@ -161,6 +164,8 @@ class AppWorker:
                 if not await is_open(self._state, of.item.run_id):
                     return False
                 of = replace(of, state=await self._state.load(of.item.run_id))
+            if called.checkpointed:
+                of = await self._checkpoints.keep(of, called)
             if mock is not None:
                 self._stand_ins.note(of, mock)
             if of.step is None and not of.state.outputs and called.response.status != _GOES_ON:
@@ -247,7 +252,14 @@ class AppWorker:
         if answer.version is not None and answer.version != of.state.request_version:
             await self._state.save_request_version(of.item.run_id, answer.version)
         race, group = False, None
+        if _only_asks_again(answer) and await self._attempts.begin_again(of):
+            return
         for operation in answer.operations:
+            if operation.op == Opcode.RUN_COMPLETE:
+                await self._complete(of, operation)
+                return
+            if operation.op == Opcode.DISCOVERY_REQUEST:
+                continue  # which the call that follows is
             if operation.op in _ENDED:
                 if await self._ended(of, operation, no_retry=answer.no_retry):
                     return  # the item is tried again
@@ -260,6 +272,15 @@ class AppWorker:
                     return
         if not await self._attempts.advance(of, race=race):
             await self._attempts.fail(of, _stuck(answer))
+
+    async def _complete(self, of: RunItem, operation: Operation) -> None:
+        """End the run with what the function returned in a call in which it ran steps as well."""
+        try:
+            output = encode(operation.data, deepest=10_000, exact=True)
+        except NotJsonError as problem:
+            await self._attempts.failed(of, unreadable(problem))
+            return
+        await self._lifecycle.complete(of.item.run_id, output, once=of.once)
 
     def _group(self, of: RunItem, answer: Operations, called: Called) -> Group:
         """Return what the operations of an answer have in common."""
@@ -278,12 +299,11 @@ class AppWorker:
     async def _ended(self, of: RunItem, operation: Operation, *, no_retry: bool) -> bool:
         """Keep what became of a step that was run in the call; True when it is tried again."""
         await self._attempts.started(of, operation.key, op=operation.op, **operation.written)
-        if operation.op == Opcode.STEP_RUN:
+        if operation.op in (Opcode.STEP, Opcode.STEP_RUN):
             try:
-                end = StepEnd.of_data(encode(operation.data, deepest=10_000, exact=True))
+                end = step_end(operation)
             except NotJsonError as problem:
-                text = f"error reading generator opcode response: {problem}"
-                await self._attempts.failed(of, server_failure("Error", text))
+                await self._attempts.failed(of, unreadable(problem))
                 return True
         else:
             error = operation.error or {"name": "Error", "message": "the app says nothing about the error"}
@@ -293,6 +313,10 @@ class AppWorker:
             end = StepEnd.of_error(kept_error(error, no_retry=no_retry), error_info(error))
         await self._steps.keep(of.item.run_id, operation.key, end, attempt=of.item.attempt, once=of.once)
         return False
+
+
+def _only_asks_again(answer: Operations) -> bool:
+    return all(each.op == Opcode.DISCOVERY_REQUEST for each in answer.operations)
 
 
 def _stuck(answer: Operations) -> Failure:

@@ -135,20 +135,16 @@ class Operator:
         await self._queue.enqueue(item, self._clock.now())
 
     async def _sleep(self, operation: Operation, group: Group) -> Failure | None:
-        now, moment = self._clock.now(), _moment(operation.name)
-        if moment is None:
-            text = f"step {operation.display!r} sleeps until {operation.name!r}, which is not a moment in ISO 8601"
-            return server_failure("Error", text, retryable=False)
-        # By a clock of its own, an app's moments are spans, of whole seconds as on the server.
-        until = (
-            moment
-            if group.clock is None
-            else later(now, timedelta(seconds=round((moment - group.clock).total_seconds())))
-        )
-        if self._limits.sleep is not None and until - now > self._limits.sleep:
+        now, given = self._clock.now(), _sleep_text(operation)
+        until = _sleeps_until(given, now, group.clock)
+        if until is None:
             text = (
-                f'The sleep "{operation.name}" ends more than one year in the future; sleeps may last at most one year.'
+                f"step {operation.display!r} sleeps until {given!r}, which is neither a moment in ISO 8601 nor a "
+                "duration such as '2h'"
             )
+            return server_failure("Error", text, retryable=False)
+        if self._limits.sleep is not None and until - now > self._limits.sleep:
+            text = f'The sleep "{given}" ends more than one year in the future; sleeps may last at most one year.'
             return server_failure(_TOO_LONG, text, retryable=False)
         await self._record(HistoryKind.STEP_STARTED, operation, group)
         await self._record(HistoryKind.SLEEP_BEGAN, operation, group, until=max(now, until))
@@ -316,6 +312,29 @@ def _correlation_key(correlation: str) -> WaitKey:
     key = equality_key(correlation)
     assert key is not None  # noqa: S101 - every text has one
     return WaitKey(("async", "data", "correlation_id"), key)
+
+
+def _sleep_text(operation: Operation) -> str:
+    """Return what a sleep says of its end: its option, where JavaScript's SDK has a duration, or its name."""
+    duration = operation.opts.get("duration")
+    return duration if isinstance(duration, str) and duration else operation.name
+
+
+def _sleeps_until(text: str, now: datetime, clock: datetime | None) -> datetime | None:
+    """Return when a sleep is over, given as a moment or as a duration; `clock` is the app's, if not the engine's.
+
+    Source: the server's `SleepDuration`, in `pkg/execution/state/opcode.go`; an empty text is no sleep at all.
+    """
+    if not text:
+        return now
+    moment = _moment(text)
+    if moment is not None:
+        # By a clock of its own, an app's moments are spans, of whole seconds as on the server.
+        return moment if clock is None else later(now, timedelta(seconds=round((moment - clock).total_seconds())))
+    try:
+        return later(now, parse_duration(text))
+    except DurationError:
+        return None
 
 
 def _moment(text: str) -> datetime | None:

@@ -33,7 +33,9 @@ __all__ = [
     "kept_error",
     "overflow",
     "read",
+    "read_operation",
     "server_failure",
+    "unreadable",
 ]
 
 _OK, _PARTIAL = 200, 206
@@ -106,6 +108,11 @@ def server_failure(name: str, message: str, *, text: str = "", stack: str = "", 
     error = {"error": name if known else inner["error"], "message": wrapped, "name": "Error"}
     info = ErrorInfo(name, message, stack)
     return Failure(info, {"error": inner}, error, result=wrapped, retryable=retryable)
+
+
+def unreadable(problem: object) -> Failure:
+    """Return the failure of an answer whose operations cannot be read."""
+    return server_failure("Error", f"error reading generator opcode response: {problem}")
 
 
 def explained(failure: Failure, text: str) -> Failure:
@@ -190,13 +197,13 @@ def _operations(response: CallResponse, limits: Limits) -> Operations | Failure:
     try:
         given = _decode(response.body)
     except ValueError as error:
-        return server_failure("Error", f"error reading generator opcode response: {error}")
+        return unreadable(error)
     listed = given if isinstance(given, list) else [given]
     # What is smaller as a whole needs no second look.
     is_large = exceeds(len(response.body), limits.step_output)
     operations = []
     for each in listed:
-        operation = _operation(each)
+        operation = read_operation(each)
         if isinstance(operation, Failure):
             return operation
         if is_large and exceeds(_size(operation.data), limits.step_output):
@@ -234,17 +241,16 @@ def _size(data: object) -> int:
 _OPCODES: Mapping[object, Opcode] = {op.value: op for op in Opcode}
 
 
-def _operation(given: object) -> Operation | Failure:
+def read_operation(given: object) -> Operation | Failure:
+    """Read one operation of an answer."""
     if not isinstance(given, dict) or not isinstance(given.get("id"), str):
-        return server_failure(
-            "Error", f"error reading generator opcode response: {given!r} is not an operation with an id"
-        )
+        return unreadable(f"{given!r} is not an operation with an id")
     op = _OPCODES.get(given.get("op"))
     if op is None:
         return server_failure("Error", f"unknown opcode: {given.get('op')!r} of step {given.get('displayName')!r}")
     name = given.get("name") or ""
     if not isinstance(name, str):
-        return server_failure("Error", f"error reading generator opcode response: the name {name!r} is not a text")
+        return unreadable(f"the name {name!r} is not a text")
     # An id may be empty.
     display = given["displayName"] if isinstance(given.get("displayName"), str) else given["id"]
     opts, error = given.get("opts"), given.get("error")

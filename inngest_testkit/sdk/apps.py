@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.drivers.scope import CallScope, call_scope
 from inngest_testkit.sdk.protocol import CallResponse, Header, Observation
@@ -28,10 +28,11 @@ class App:
 
 @dataclass(slots=True)
 class Called:
-    """What a call came to: the app's answer, and the events that it sent."""
+    """What a call came to: the app's answer, the events that it sent, the steps it told of before it answered."""
 
     response: CallResponse
     sent: Sequence[Event]
+    checkpointed: Sequence[Mapping[str, Any]] = ()
 
 
 class Apps:
@@ -55,14 +56,14 @@ class Apps:
     async def call(self, prepared: PreparedCall) -> Called:
         """Call a function where its app is."""
         request = prepared.request
-        scope = CallScope(self._owner, request.now, fetchable=prepared.fetchable)
+        scope = CallScope(self._owner, request.now, fetchable=prepared.fetchable, run_id=request.run_id)
         with call_scope(scope):
             response = await self._of[request.function_id].transport.call(request)
         if request.signing_key is not None and Header.SIGNATURE in response.headers:
             response = _checked(response, request.signing_key)
         if scope.trace and response.observed is None:
             response = replace(response, observed=Observation(tuple(scope.trace)))
-        return Called(response, scope.sent)
+        return Called(response, scope.sent, scope.checkpointed)
 
     async def close(self) -> None:
         """Close what the transports opened."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_EVENTS", "Incoming", "refused", "taken"]
 
-#: The events that one request may carry. Source: the server's `consts.MaxEvents`, "the maximum number of events ...".
+#: The events that one request may carry. Source: the server's `consts.MaxEvents`.
 MOST_EVENTS = 5_000
 
 _RESERVED = "inngest/"

@@ -36,6 +36,8 @@ DISCOVERY = "step"
 class Opcode(StrEnum):
     """What an operation asks of the server."""
 
+    #: A step was run; what `StepRun` has in `data`, an older SDK wraps by itself.
+    STEP = "Step"
     STEP_RUN = "StepRun"
     PLANNED = "StepPlanned"
     STEP_ERROR = "StepError"
@@ -44,6 +46,10 @@ class Opcode(StrEnum):
     WAIT_FOR_EVENT = "WaitForEvent"
     INVOKE = "InvokeFunction"
     AI_GATEWAY = "AIGateway"
+    #: The function returned `data`, after steps that it ran in the same call.
+    RUN_COMPLETE = "RunComplete"
+    #: The function is to be called again.
+    DISCOVERY_REQUEST = "DiscoveryRequest"
 
 
 class Header(StrEnum):

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator, Iterator
 
     from inngest_testkit import AsyncEngine, Engine, FakeClock
+    from inngest_testkit.api import LiveServer
 
-__all__ = ["inngest_async_engine", "inngest_clock", "inngest_engine"]
+__all__ = ["inngest_async_engine", "inngest_clock", "inngest_engine", "inngest_server"]
 
 
 @pytest.fixture
@@ -85,6 +86,32 @@ def inngest_clock(request: pytest.FixtureRequest) -> FakeClock:
     of_async = "inngest_async_engine" in names or ("inngest_engine" not in names and "anyio_backend" in names)
     engine: Engine | AsyncEngine = request.getfixturevalue("inngest_async_engine" if of_async else "inngest_engine")
     return core_of(engine).fake_clock
+
+
+@pytest.fixture
+def inngest_server(request: pytest.FixtureRequest) -> Iterator[LiveServer]:
+    """A server around the test's `inngest_engine`, on a free port of this machine: `inngest_server.url` says where.
+
+    Start the app under test with `env={**os.environ, **inngest_server.env}`, and the SDK in it, of any language, talks
+    to this server. Time is the engine's: move it with `inngest_engine`, or over HTTP (`POST /testkit/clock`), after
+    which all that was due is done. What an app sends is worked in threads of the server's. A test that is a coroutine
+    writes `async with serving(inngest_async_engine) as server` (`inngest_testkit.api`). Needs the extra `[server]`.
+    """
+    if "inngest_async_engine" in request.fixturenames:
+        refuse(
+            request.node,
+            "is around inngest_engine, and the test takes inngest_async_engine: write `async with "
+            "serving(inngest_async_engine) as server` (from inngest_testkit.api)",
+            subject="inngest_server",
+        )
+    from inngest_testkit.errors import MissingExtraError
+
+    try:
+        from inngest_testkit.api import LiveServer
+    except MissingExtraError as error:
+        refuse(request.node, f"cannot be had: {error}", subject="inngest_server")
+    with LiveServer(request.getfixturevalue("inngest_engine")) as server:
+        yield server
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -154,6 +154,15 @@ def test_an_engine_of_another_thread_takes_events_too():
         assert [run.status for run in engine.runs()] == ["COMPLETED"]
 
 
+async def test_two_faces_of_an_engine_give_different_ids(engine):
+    """Equal ids would make the second event one that was there before."""
+    ids = []
+    for _ in range(2):
+        async with client_of(engine) as client:
+            ids += (await post(client, {"name": "e"})).json()["ids"]
+    assert len(set(ids)) == len(await events(engine)) == 2
+
+
 # -- ids from a seed
 
 

@@ -176,7 +176,8 @@ async def test_an_address_that_is_taken_is_told_with_its_setting():
         taken.listen()
         port = taken.getsockname()[1]
         loaded = parse_configuration(f'{{"coreAPI": {{"addr": "127.0.0.1", "port": {port}}}}}', source="c.json", env={})
-        with pytest.raises(SetupError, match=rf"port {port} of 127.0.0.1 cannot be had.*coreAPI.port"):
+        expected = rf"^cannot listen on port {port} of 127.0.0.1: .* give another coreAPI.port$"
+        with pytest.raises(SetupError, match=expected):
             await run_services(loaded, ["core-api"])
 
 

@@ -264,8 +264,8 @@ def test_a_port_that_is_taken_is_told(cli, tmp_path, monkeypatch):
         (tmp_path / "inngest.cue").write_text(f'eventAPI: {{addr: "127.0.0.1", port: {other.server_port}}}')
         ended = cli("serve", "event-api")
     assert ended.status == 2
-    assert f"port {other.server_port} of 127.0.0.1 cannot be had" in ended.err
-    assert "choose another port: eventAPI.port" in ended.err
+    assert f"cannot listen on port {other.server_port} of 127.0.0.1: " in ended.err
+    assert "or give another eventAPI.port" in ended.err
 
 
 def test_without_the_extra_it_says_what_to_install(cli, monkeypatch):

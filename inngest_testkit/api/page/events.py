@@ -41,7 +41,7 @@ def event_list(core: Core, asked: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _summary(core: Core, received: Received) -> dict[str, Any]:
-    run_ids = core.journal.started.get(received.delivery, ())
+    run_ids = core.journal.runs_of(received.delivery)
     return {
         "delivery": received.delivery,
         "name": received.event.name,

@@ -5,7 +5,8 @@ What it changes goes through the event API and the control of time, like anyone 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from starlette.routing import Route
 
@@ -14,11 +15,12 @@ from inngest_testkit.api.page.assets import HEADERS, asset_routes
 from inngest_testkit.api.page.events import event_detail, event_list
 from inngest_testkit.api.page.functions import function_list
 from inngest_testkit.api.page.runs import run_detail, run_list, status_view
-from inngest_testkit.api.page.stream import stream_route
+from inngest_testkit.api.page.stream import stream_of
+from inngest_testkit.api.testkit.endpoint import problem_of_caller
 from inngest_testkit.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["routes"]
 
 
-_NOT_FOUND = 404
+Endpoint: TypeAlias = Callable[["Request"], Awaitable["Response"]]
+
+_FORBIDDEN, _NOT_FOUND = 403, 404
 
 
 def routes(face: Face) -> list[Route]:
@@ -45,13 +49,24 @@ def routes(face: Face) -> list[Route]:
         "/page/functions.json": function_list,
     }
     return [
-        stream_route(face),
-        *(Route(path, _endpoint(face, read), methods=["GET"]) for path, read in reads.items()),
+        Route("/page/stream", _guarded(face, stream_of(face)), methods=["GET"]),
+        *(Route(path, _guarded(face, _endpoint(face, read)), methods=["GET"]) for path, read in reads.items()),
         *asset_routes(),
     ]
 
 
-def _endpoint(face: Face, read: Callable[[Core, Mapping[str, str]], Any]) -> Callable[[Request], Any]:
+def _guarded(face: Face, endpoint: Endpoint) -> Endpoint:
+    """Let only those ask who may steer the engine."""
+
+    async def guarded(request: Request) -> Response:
+        if problem := problem_of_caller(face, request):
+            return json_reply({"error": f"the page {problem}"}, _FORBIDDEN, headers=HEADERS)
+        return await endpoint(request)
+
+    return guarded
+
+
+def _endpoint(face: Face, read: Callable[[Core, Mapping[str, str]], Any]) -> Endpoint:
     # Reading never waits, so one turn of the event loop sees one state.
     async def endpoint(request: Request) -> Response:
         try:

@@ -9,28 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 from starlette.responses import StreamingResponse
-from starlette.routing import Route
 
 from inngest_testkit.api.page.assets import HEADERS
 from inngest_testkit.api.page.runs import status_view
 from inngest_testkit.api.page.values import moment
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from starlette.requests import Request
     from starlette.responses import Response
 
     from inngest_testkit.api.face import Face
     from inngest_testkit.runs import HistoryEntry
-    from inngest_testkit.runs.journal import Journal
 
-__all__ = ["MOST_WAITING", "Hub", "Reader", "stream_route"]
+__all__ = ["MOST_WAITING", "Hub", "Reader", "stream_of"]
 
 #: Transitions that wait for a reader; one that is further behind is dropped, connects again and reads anew.
 MOST_WAITING = 5_000
-#: Seconds without a transition after which the time is told.
-HEARTBEAT_S = 5.0
+#: Seconds between two looks at the clock, which may be moved without a transition; and without any message at all.
+LOOK_S, HEARTBEAT_S = 1.0, 15.0
 #: Seconds in which transitions are gathered for one write.
 _GATHERED_S = 0.05
 
@@ -82,10 +80,10 @@ class Reader:
 class Hub:
     """The open pages of one face; it listens to the journal as long as there are any."""
 
-    def __init__(self, face: Face, *, heartbeat_s: float = HEARTBEAT_S) -> None:
-        self._face, self._heartbeat_s = face, heartbeat_s
+    def __init__(self, face: Face, *, look_s: float = LOOK_S, heartbeat_s: float = HEARTBEAT_S) -> None:
+        self._face, self._look_s, self._heartbeat_s = face, look_s, heartbeat_s
         self.readers: list[Reader] = []
-        self._journal: Journal | None = None
+        self._listens = False
         face.at_stop.append(self.close)
 
     def close(self) -> None:
@@ -94,36 +92,41 @@ class Hub:
             reader.end()
 
     def _attach(self) -> None:
-        """Listen to the engine's journal, which is another one after a reset."""
-        wanted = self._face.host.core.journal if self.readers else None
-        if wanted is self._journal:
-            return
-        if self._journal is not None:
-            self._journal.listeners.remove(self._push)
-        if wanted is not None:
-            wanted.listeners.append(self._push)
-        self._journal = wanted
+        """Listen to the engine's journal as long as anyone reads."""
+        listeners = self._face.host.core.journal.listeners
+        if bool(self.readers) != self._listens:
+            (listeners.append if self.readers else listeners.remove)(self._push)
+            self._listens = not self._listens
 
     def _push(self, entry: HistoryEntry) -> None:
         for reader in self.readers:
             reader.push(entry)
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """Give the stream of one page: its time first, then what happens, and the time whenever nothing does."""
+        """Give the stream of one page: where the engine stands first, then what happens."""
         reader = Reader()
         self.readers = [*self.readers, reader]
         try:
             self._attach()
+            seen, quiet_s = self._seen(), 0.0
             yield b"retry: 1000\n\n" + self._status()
             while True:
-                entries = await reader.wait(self._heartbeat_s)
+                entries = await reader.wait(self._look_s)
                 if reader.is_over:
                     return
-                self._attach()
-                yield b"".join(self._message(entry) for entry in entries) + self._status()
+                before, seen = seen, self._seen()
+                quiet_s = 0.0 if entries or seen != before else quiet_s + self._look_s
+                if quiet_s == 0.0 or quiet_s >= self._heartbeat_s:
+                    quiet_s = 0.0
+                    yield b"".join(self._message(entry) for entry in entries) + self._status()
         finally:
             self.readers = [each for each in self.readers if each is not reader]
             self._attach()
+
+    def _seen(self) -> dict[str, Any]:
+        """What is news when it changes: not real time, which always does."""
+        status = status_view(self._face.host.core, {})
+        return status if status["virtual"] else {**status, "now": None}
 
     def _status(self) -> bytes:
         return _event("status", status_view(self._face.host.core, {}))
@@ -146,11 +149,11 @@ def _event(name: str, value: dict[str, Any]) -> bytes:
     return f"event: {name}\ndata: {json.dumps(value, separators=(',', ':'))}\n\n".encode()
 
 
-def stream_route(face: Face) -> Route:
-    """Return `/page/stream`."""
+def stream_of(face: Face) -> Callable[[Request], Awaitable[Response]]:
+    """Return what answers with the stream of a face."""
     hub = Hub(face)
 
     async def endpoint(_: Request) -> Response:
         return StreamingResponse(hub.stream(), headers=HEADERS, media_type="text/event-stream")
 
-    return Route("/page/stream", endpoint, methods=["GET"])
+    return endpoint

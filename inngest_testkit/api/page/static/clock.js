@@ -1,7 +1,7 @@
 // The clock: shown, and moved if it is a virtual one.
 
 import { byId, moment, span } from "./dom.js";
-import { advance, runToIdle } from "./server.js";
+import { advance, runToIdle, status } from "./server.js";
 
 let last = null;
 
@@ -35,6 +35,7 @@ async function move(how) {
   form.setAttribute("aria-busy", "true");
   try {
     await how();
+    tellClock(await status());
   } catch (error) {
     byId("clock-problem").textContent = error.message;
     byId("clock-span").setAttribute("aria-invalid", "true");

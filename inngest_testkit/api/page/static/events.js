@@ -44,7 +44,7 @@ export async function read(key, isShown) {
   const told = JSON.stringify([list, key]);
   if (told !== before.list) swap(byId("rows"), rows(list, key));
   before.list = told;
-  const about = JSON.stringify([key, detail]);
+  const about = JSON.stringify([key, detail, list.events.length > 0]);
   if (about !== before.detail || !byId("detail").hasChildNodes()) swap(byId("detail"), shown(key, detail, list));
   before.detail = about;
 }
@@ -97,7 +97,7 @@ function shown(key, event, list) {
       "section",
       { class: "part" },
       h("h2", {}, "Runs that it started"),
-      runs.length ? h("ul", { class: "waits" }, runs) : h("p", { class: "hint" }, event.why_nothing || "None."),
+      runs.length ? h("ul", { class: "lines" }, runs) : h("p", { class: "hint" }, event.why_nothing || "None."),
       event.runs_left_out > 0 && h("p", { class: "hint" }, `${event.runs_left_out} more are not shown.`),
     ),
     h("section", { class: "part" }, h("h2", {}, "Event"), h("pre", { class: "json", tabindex: "0" }, event.event.text), event.event.more > 0 && h("p", { class: "hint" }, `${event.event.more} more characters are not shown.`)),

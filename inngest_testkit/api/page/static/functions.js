@@ -64,8 +64,8 @@ function view(each) {
     h("p", { class: "back" }, h("a", { href: "#/functions" }, "← All functions")),
     h("div", { class: "title" }, h("h1", {}, each.id)),
     each.name !== each.id && h("p", { class: "hint" }, each.name),
-    h("section", { class: "part" }, h("h2", {}, "Triggers"), h("ul", { class: "waits" }, triggers)),
-    h("section", { class: "part" }, h("h2", {}, "Steps"), steps ? h("ul", { class: "waits" }, steps) : h("p", { class: "hint" }, `Its steps are known to app ${each.app}; a run shows those that it came to.`)),
+    h("section", { class: "part" }, h("h2", {}, "Triggers"), h("ul", { class: "lines" }, triggers)),
+    h("section", { class: "part" }, h("h2", {}, "Steps"), steps ? h("ul", { class: "lines" }, steps) : h("p", { class: "hint" }, `Its steps are known to app ${each.app}; a run shows those that it came to.`)),
     each.flow.length > 0 && h("section", { class: "part" }, h("h2", {}, "Flow control"), h("p", {}, each.flow.join(", "))),
   ];
 }

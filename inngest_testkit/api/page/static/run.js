@@ -64,7 +64,7 @@ function waits(run) {
     badge("queued"),
     h("span", {}, h("strong", {}, each.step || run.function), ` is held by ${each.rule}${each.key ? ` '${each.key}'` : ""}`, each.until === null ? "" : " ", each.until === null ? "" : until(each.until)),
   ]);
-  return h("ul", { class: "waits" }, [...lines, ...held].map((line) => h("li", {}, line)));
+  return h("ul", { class: "lines" }, [...lines, ...held].map((line) => h("li", {}, line)));
 }
 
 const eventFor = (wait) => JSON.stringify({ name: wait.event, data: {} }, null, 2);

@@ -60,7 +60,7 @@ export async function read(key, isShown) {
   const told = JSON.stringify([list, key, known.functions.length]);
   if (told !== read_before.list) swap(byId("rows"), rows(list, key, known.functions));
   read_before.list = told;
-  const about = JSON.stringify([key, detail]);
+  const about = JSON.stringify([key, detail, list.runs.length > 0]);
   if (about !== read_before.detail || !byId("detail").hasChildNodes()) swap(byId("detail"), shown(key, detail, list));
   read_before.detail = about;
 }

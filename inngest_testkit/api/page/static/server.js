@@ -36,6 +36,7 @@ const post = (path, value) =>
 
 const query = (asked) => new URLSearchParams(Object.entries(asked).filter(([, value]) => value)).toString();
 
+export const status = () => answered("/page/status.json");
 export const runs = (asked) => answered(`/page/runs.json?${query(asked)}`);
 export const run = (id) => answered(`/page/runs/${encodeURIComponent(id)}.json`);
 export const events = (asked) => answered(`/page/events.json?${query(asked)}`);
