@@ -175,10 +175,12 @@ async def serving(
         raise face.host.errors[0]
 
 
-def listen(host: str, port: int, *, names: tuple[str, str] = ("host", "port")) -> socket.socket:
+def listen(
+    host: str, port: int, *, names: tuple[str, str] = ("host", "port, or 0 for one that is free")
+) -> socket.socket:
     """Return a socket that listens; port 0 takes a free one. Raises `SetupError` that says what to do about it.
 
-    `names` are what address and port are chosen with.
+    `names` are what address and port are chosen with, as the error says it.
     """
     try:
         # With its protocol named, asyncio sends small answers at once (TCP_NODELAY); else each may wait 40 ms.
@@ -195,7 +197,7 @@ def listen(host: str, port: int, *, names: tuple[str, str] = ("host", "port")) -
         listener.close()
         raise SetupError(
             f"cannot listen on port {port} of {host}: {getattr(error, 'strerror', None) or error}. Stop what listens "
-            f"there, give another {names[1]}, or 0 for one that is free"
+            f"there, or give another {names[1]}"
         ) from error
     return listener
 

@@ -10,6 +10,7 @@ import logging
 import secrets
 import signal
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -40,8 +41,11 @@ if TYPE_CHECKING:
     from inngest_testkit.api.app import Part
     from inngest_testkit.api.configuration import Configuration, LoadedConfiguration
     from inngest_testkit.api.configuration.model import CoreApi, EventApi
+    from inngest_testkit.api.host import Host
     from inngest_testkit.drivers.base import StepRequest
     from inngest_testkit.engine.core import Core
+    from inngest_testkit.engine.live import Live
+    from inngest_testkit.runs import HistoryEntry
 
 __all__ = ["GRACE_S", "SERVICES", "check_services", "missing_services", "run_services"]
 
@@ -136,35 +140,44 @@ async def run_services(
         drivers=[_Absent(runtime) for runtime in _RUNTIMES if runtime not in _available(configuration)],
     )
     async with engine:
-        faces = _faces(engine, names, configuration)
-        with _listening(faces) as sockets:
+        host = host_of(engine)
+        host.core.journal.listeners.append(_logged(host.core, outputs=configuration.execution.log_output))
+        listeners = _listeners(host, names, configuration)
+        with _listening(listeners) as sockets:
             _announce(loaded, names)
-            await _run(engine, names, faces, sockets, grace_s, on_start, outputs=configuration.execution.log_output)
+            await _run(engine, host.core, names, listeners, sockets, grace_s, on_start)
 
 
 def _available(configuration: Configuration) -> set[str]:
     return {runtime for runtime in configuration.execution.drivers if runtime in _DRIVERS}
 
 
-#: A service that listens: its name, its settings with their name in the configuration, its parts, and its face.
-_Listener = tuple[str, "EventApi | CoreApi", str, tuple["Part", ...], Face]
+@dataclass(frozen=True, slots=True)
+class _Listener:
+    """A service that takes requests: its settings, which stand at `section` of the configuration, and its parts."""
+
+    name: str
+    section: str
+    settings: EventApi | CoreApi
+    parts: tuple[Part, ...]
+    face: Face
 
 
-def _faces(engine: AsyncEngine, names: Sequence[str], configuration: Configuration) -> list[_Listener]:
-    host, found = host_of(engine), list[_Listener]()
+def _listeners(host: Host, names: Sequence[str], configuration: Configuration) -> list[_Listener]:
+    found = list[_Listener]()
     if "event-api" in names:
         event_api = configuration.event_api
-        settings = ApiSettings(
+        face = ApiSettings(
             strict=event_api.require_keys,
             max_body=event_api.max_size,
             hosts=_hosts(event_api),
             control=False,
         )
-        found.append(("event-api", event_api, "eventAPI", (events.routes,), Face(host, settings)))
+        found.append(_Listener("event-api", "eventAPI", event_api, (events.routes,), Face(host, face)))
     if "core-api" in names:
         core_api = configuration.core_api
-        settings = ApiSettings(hosts=_hosts(core_api), control=False)
-        found.append(("core-api", core_api, "coreAPI", (core_routes, signpost), Face(host, settings)))
+        face = ApiSettings(hosts=_hosts(core_api), control=False)
+        found.append(_Listener("core-api", "coreAPI", core_api, (core_routes, signpost), Face(host, face)))
     return found
 
 
@@ -173,15 +186,16 @@ def _hosts(settings: EventApi | CoreApi) -> tuple[str, ...]:
 
 
 @contextmanager
-def _listening(faces: Sequence[_Listener]) -> Iterator[list[socket.socket]]:
+def _listening(listeners: Sequence[_Listener]) -> Iterator[list[socket.socket]]:
     sockets: list[socket.socket] = []
     try:
-        for _, settings, name, *_ in faces:
-            sockets.append(listen(settings.addr, settings.port, names=(f"{name}.addr", f"{name}.port")))
+        for each in listeners:
+            names = (f"{each.section}.addr", f"{each.section}.port")
+            sockets.append(listen(each.settings.addr, each.settings.port, names=names))
         yield sockets
     finally:
-        for each in sockets:
-            each.close()
+        for sock in sockets:
+            sock.close()
 
 
 def _announce(loaded: LoadedConfiguration, names: Sequence[str]) -> None:
@@ -198,22 +212,23 @@ def _announce(loaded: LoadedConfiguration, names: Sequence[str]) -> None:
     _log.info("starting services", extra={"fields": fields})
 
 
+def _logged(core: Core, *, outputs: bool) -> Callable[[HistoryEntry], None]:
+    return transitions(outputs=outputs, function_of=lambda run_id: core.journal.functions.get(run_id, ""))
+
+
 async def _run(
     engine: AsyncEngine,
+    core: Core,
     names: Sequence[str],
-    faces: Sequence[_Listener],
+    listeners: Sequence[_Listener],
     sockets: Sequence[socket.socket],
     grace_s: float,
     on_start: Callable[[], None],
-    *,
-    outputs: bool,
 ) -> None:
-    core = host_of(engine).core
-    core.journal.listeners.append(
-        transitions(outputs=outputs, function_of=lambda run_id: core.journal.functions.get(run_id, ""))
-    )
+    live = core.live
+    assert live is not None  # noqa: S101 - the engine's clock is the wall's
     servers = [
-        FaceServer(app_of(face, parts, works=False), signals=False, grace_s=grace_s) for *_, parts, face in faces
+        FaceServer(app_of(each.face, each.parts, works=False), signals=False, grace_s=grace_s) for each in listeners
     ]
     async with anyio.create_task_group() as work:
         work.start_soon(partial(engine.work, deliver="runner" in names, work="executor" in names))
@@ -222,9 +237,9 @@ async def _run(
             async with anyio.create_task_group() as serving:
                 for server, sock in zip(servers, sockets, strict=True):
                     serving.start_soon(partial(server.serve, sockets=[sock]))
-                for name, settings, *_ in faces:
-                    fields = {"addr": settings.addr, "port": settings.port}
-                    _log.info("%s listens", name, extra={"fields": fields})
+                for each in listeners:
+                    fields = {"addr": each.settings.addr, "port": each.settings.port}
+                    _log.info("%s listens", each.name, extra={"fields": fields})
                 on_start()
                 await anext(asked)
                 _log.info("stopping; requests and steps under way have %g s to end", grace_s)
@@ -232,7 +247,8 @@ async def _run(
                     server.stop()
                 with anyio.CancelScope() as waiting:
                     work.start_soon(_hurry, asked, servers, waiting)
-                    await _finish(core, grace_s)
+                    await live.finish(core.clock.now() + timedelta(seconds=grace_s))
+        _tell_end(core, live)
         work.cancel_scope.cancel()
 
 
@@ -244,12 +260,10 @@ async def _hurry(asked: AsyncIterator[signal.Signals], servers: Sequence[FaceSer
     waiting.cancel()
 
 
-async def _finish(core: Core, grace_s: float) -> None:
-    """Let what is worked end, and say what ends with the process."""
-    assert core.live is not None  # noqa: S101 - the engine's clock is the wall's
-    left = await core.live.finish(core.clock.now() + timedelta(seconds=grace_s))
+def _tell_end(core: Core, live: Live) -> None:
+    """Say what ends with the process."""
     fields = {
-        "steps_given_up": left,
+        "steps_given_up": live.under_way,
         "runs_not_over": len(core.journal.open_runs),
         "events_not_handled": core.unhandled,
     }
@@ -271,6 +285,8 @@ class _Absent:
 
     async def execute(self, request: StepRequest) -> StepResponse:
         """See `Driver.execute`."""
-        known = "this version has no driver for it" if self.runtime not in _DRIVERS else "execution.drivers has it not"
+        known = (
+            "this version has no driver for it" if self.runtime not in _DRIVERS else "execution.drivers leaves it out"
+        )
         message = f"step {request.step_id!r} runs in {self.runtime!r}: {known}"
         return StepResponse(error=ErrorInfo("MissingDriverError", message), retryable=False)

@@ -21,7 +21,7 @@ EXAMPLES = (
 
 STATUS = """\
   0  stopped, by Ctrl-C or SIGTERM
-  2  the functions or an option are wrong, or the port is taken; stderr says how"""
+  2  the functions or an option are wrong, or the port is taken"""
 
 _LEVELS = ("trace", "debug", "info", "warn", "error")
 #: Options of the server's command that mean nothing here, since there is nothing that they would turn off or set.

@@ -48,23 +48,19 @@ class Image:
 def images_of(loaded: Sequence[LoadedFunction], env: str) -> list[Image]:
     """Return the images that the container steps of functions need, in their order.
 
-    Raises `InvalidFunctionsError` with every path that is no folder.
+    Raises `InvalidFunctionsError` with every folder that is not there.
     """
     images, problems = [], []
     for each in loaded:
         for step in each.function.steps:
             if not isinstance(step.runtime, DockerRuntime):
                 continue
-            where = f"{each.document.file}: function {each.function.id!r}, step {step.id!r}, path"
-            if step.path and not step.path.startswith(_FILE):
-                problems.append(
-                    f"{where}: the provided path could not be parsed: {step.path!r}; write file:// and a folder below "
-                    "the function's, such as file://steps/a"
-                )
-                continue
             folder = each.file.parent.absolute() / step.path.removeprefix(_FILE)
             if not folder.is_dir():
-                problems.append(f"{where}: there is no folder {str(folder)!r} to build the image from")
+                problems.append(
+                    f"{each.document.file}: function {each.function.id!r}, step {step.id!r}, path: there is no folder "
+                    f"{str(folder)!r} to build the image from"
+                )
                 continue
             images.append(Image(each.function.id, step.id, dsn(each.function.id, step.id, env), folder.resolve()))
     if problems:

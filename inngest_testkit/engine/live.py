@@ -62,6 +62,11 @@ class Live:
         return bool(self._leases)
 
     @property
+    def under_way(self) -> int:
+        """How many items are worked."""
+        return len(self._leases)
+
+    @property
     def _takes_work(self) -> bool:
         return self.works and not self.is_held and not self._is_stopped
 
@@ -119,11 +124,10 @@ class Live:
                 if lease.item.id in self._leases:
                     self._leases[lease.item.id] = extended
 
-    async def finish(self, until: datetime) -> int:
-        """Begin nothing more, and wait until what is worked has ended, or `until` has come; return what has not."""
+    async def finish(self, until: datetime) -> None:
+        """Begin nothing more, and wait until what is worked has ended, or `until` has come."""
         self.is_held, self.delivers = True, False
         await self.wait_until(lambda: not self._leases, until)
-        return len(self._leases)
 
     async def wait_until(self, done: Callable[[], bool], until: datetime) -> None:
         """Return when `done` says so, or `until` has come."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -342,3 +343,23 @@ def test_a_function_is_not_taken_for_a_configuration(here):
 )
 def test_a_password_is_not_shown(store, service):
     assert "s3cret" not in repr(read({store: {"service": service}}).configuration)
+
+
+# -- the table of the documentation
+
+
+def settings(found, path=""):
+    """Give each setting and its default, as the table has them: a choice of drivers or of a service is one."""
+    for key, value in found.items():
+        name = f"{path}{key}"
+        if isinstance(value, dict) and key not in ("drivers", "service"):
+            yield from settings(value, f"{name}.")
+        else:
+            yield name, value
+
+
+def test_the_documentation_lists_every_setting_with_its_default(request):
+    page = (request.config.rootpath / "docs" / "services.md").read_text()
+    rows = dict(re.findall(r"^\| `([\w.]+)` \| (.*?) \| ", page.partition("## Configuration")[2], flags=re.MULTILINE))
+    expected = {name: f"`{json.dumps(value)}`" for name, value in settings(DEFAULTS)}
+    assert rows == {**expected, "execution.drivers": "`docker` and `http`"}

@@ -142,9 +142,11 @@ async def test_what_is_worked_may_end_and_nothing_more_begins():
         await engine.send("go")
         await entered.wait()
         live = engine._core.live
-        assert await live.finish(engine.now) == 1
+        await live.finish(engine.now)
+        assert live.under_way == 1
         leave.set()
-        assert await live.finish(engine.now + timedelta(seconds=10)) == 0
+        await live.finish(engine.now + timedelta(seconds=10))
+        assert live.under_way == 0
         (run,) = engine.runs()
         assert list(run.steps) == ["slow"]
         assert run.steps["slow"].status == "COMPLETED"
@@ -174,7 +176,8 @@ async def test_an_address_that_is_taken_is_told_with_its_setting():
         taken.listen()
         port = taken.getsockname()[1]
         loaded = parse_configuration(f'{{"coreAPI": {{"addr": "127.0.0.1", "port": {port}}}}}', source="c.json", env={})
-        with pytest.raises(SetupError, match=rf"port {port} of 127.0.0.1 cannot be had.*coreAPI.port"):
+        expected = rf"^cannot listen on port {port} of 127.0.0.1: .* give another coreAPI.port$"
+        with pytest.raises(SetupError, match=expected):
             await run_services(loaded, ["core-api"])
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from dataclasses import dataclass
 
 import pytest
 
+from inngest_testkit import AsyncEngine
 from inngest_testkit.cli import main
+from tests.api.served import serving
 
 DOCKER = {"type": "docker"}
 
@@ -101,3 +105,83 @@ def drip(project):
 def nightly(project):
     """A function with a schedule only."""
     return project("nightly", [{"cron": "0 6 * * *"}], step("collect"))
+
+
+@dataclass(frozen=True)
+class CoreApi:
+    """A server that functions are deployed to; `versions` shows a function's, by number and whether they are live."""
+
+    engine: AsyncEngine
+    url: str
+
+    def versions(self, function_id: str) -> list[tuple[int, bool]]:
+        history = self.engine._core.data._functions.get(function_id, ())
+        return [(version.version, version.is_live) for version in history]
+
+
+@pytest.fixture
+def core_api():
+    engine = AsyncEngine()
+    with serving(engine) as url:
+        yield CoreApi(engine, url)
+
+
+DOCKER_SCRIPT = """\
+#!/bin/sh
+# Notes how it was called; builds what has a Dockerfile that does not say FAIL.
+echo "docker $*" >> "{log}"
+case "$*" in
+"buildx ls") echo "default docker linux/amd64"; exit {buildx} ;;
+push*) exit {push} ;;
+tag*) exit 0 ;;
+esac
+for folder; do :; done
+echo "#5 [internal] load build definition"
+echo "#6 [1/2] FROM base"
+echo "#7 [2/2] COPY . ."
+if grep -q FAIL "$folder/Dockerfile" 2>/dev/null; then echo "error: cannot copy"; exit 3; fi
+"""
+
+
+@pytest.fixture
+def docker(tmp_path, monkeypatch):
+    """Put a docker on the path that only notes how it is called; `docker(...)` sets what its commands end with."""
+    folder, log = tmp_path / "bin", tmp_path / "docker.log"
+    folder.mkdir()
+
+    def install(*, buildx: int = 0, push: int = 0):
+        script = folder / "docker"
+        script.write_text(DOCKER_SCRIPT.format(log=log, buildx=buildx, push=push))
+        script.chmod(script.stat().st_mode | stat.S_IXUSR)
+        return lambda: log.read_text().splitlines() if log.exists() else []
+
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return install
+
+
+@pytest.fixture
+def no_docker(tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+
+
+@pytest.fixture(autouse=True)
+def _a_plain_environment(monkeypatch):
+    """What says where functions are deployed to, and as what, is not that of whoever runs the tests."""
+    for name in ("ENV", "NODE_ENV", "ENVIRONMENT", "INNGEST_REGISTRY", "INNGEST_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def called(project):
+    """A function whose step is called at an address."""
+    return project("hello", [{"event": "app/hello"}], step("greet", runtime={"type": "http", "url": "http://x.test/"}))
+
+
+@pytest.fixture
+def contained(payment):
+    """The function `payment`, whose steps run in containers, with their folders."""
+    for name in ("charge", "receipt"):
+        (payment.parent / name).mkdir()
+        (payment.parent / name / "Dockerfile").write_text("FROM base")
+    return payment

@@ -45,3 +45,15 @@ def test_a_picture_that_is_not_for_a_screen_or_has_no_room_stays_as_it_is(drip):
     (loaded,) = load_functions(drip)
     picture = to_text(loaded.function)
     assert fit(picture, None) == fit(picture, 20) == fit(picture, 200) == picture
+
+
+def test_for_machines_it_prints_the_functions(cli, payment):
+    (function,) = cli("graph", "functions", "--json").json["functions"]
+    assert function["id"] == "payment"
+    assert function["steps"]["receipt"]["after"] == [{"step": "charge", "if": "response.paid == true"}]
+
+
+def test_two_forms_at_once_are_refused(cli, payment):
+    ended = cli("graph", "functions", "--json", "--mermaid")
+    assert (ended.status, ended.out) == (2, "")
+    assert "give one of them" in ended.err
