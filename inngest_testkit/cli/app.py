@@ -32,7 +32,6 @@ EXAMPLES = {
         f"{NAME} graph functions/",
         f"{NAME} graph functions/payment/inngest.json --mermaid",
     ),
-    "dev": dev_command.EXAMPLES,
 }
 
 _STATUS = """\b
@@ -48,7 +47,11 @@ Exit status:
 
 
 def _epilog(status: str, *commands: str) -> str:
-    lines = [f"  {example}" for command in commands for example in EXAMPLES[command]]
+    return _with_examples(status, [example for command in commands for example in EXAMPLES[command]])
+
+
+def _with_examples(status: str, examples: Sequence[str]) -> str:
+    lines = [f"  {example}" for example in examples]
     return f"{status}\n\n\b\nExamples:\n" + "\n".join(lines)
 
 
@@ -169,7 +172,7 @@ def graph(
         draw_functions(path, screen, mermaid=mermaid)
 
 
-app.command(epilog=_epilog(dev_command.STATUS, "dev"))(dev_command.dev)
+app.command(epilog=_with_examples(dev_command.STATUS, dev_command.EXAMPLES))(dev_command.dev)
 
 
 @app.command()

@@ -16,13 +16,13 @@ EXAMPLES = (
     "inngest-testkit dev functions/ --port 9000",
     "inngest-testkit dev -u http://localhost:3000/api/inngest",
     "inngest-testkit dev functions/ --virtual-time --start 2025-06-01T09:00Z",
-    "inngest-testkit dev --require-keys --event-key $KEY --host 0.0.0.0",
+    "inngest-testkit dev --host 0.0.0.0 --require-keys --event-key $KEY",
 )
 
 STATUS = """\b
 Exit status:
   0  stopped, by Ctrl-C or SIGTERM
-  2  the functions or an option are wrong, or the port is taken; stderr says how"""
+  2  wrong functions or options, or the port is taken; stderr says how"""
 
 _LEVELS = ("trace", "debug", "info", "warn", "error")
 #: Options of the server's command that mean nothing here, since there is nothing that they would turn off or set.
@@ -33,7 +33,7 @@ def dev(
     path: Annotated[
         Path,
         typer.Argument(
-            metavar="[PATH]",
+            metavar="PATH",
             show_default=False,
             help="A folder (every inngest.json and inngest.cue below it), or one such file.  [default: .]",
         ),
