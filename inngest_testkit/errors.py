@@ -7,6 +7,8 @@
     │   ├── DurationError             (ValueError)
     │   ├── CronError                 (ValueError)
     │   ├── InvalidFunctionsError     every problem of every function at once
+    │   ├── InvalidActionError        every problem of an action's configuration
+    │   ├── InvalidConfigurationError every problem of a configuration of services
     │   ├── DocumentError             a file that cannot be read as inngest.json or inngest.cue
     │   ├── MissingExtraError         an optional dependency is needed
     │   └── MockError                 a mock that cannot work, or was never used
@@ -84,6 +86,23 @@ class InvalidFunctionsError(SetupError):
         super().__init__(
             f"{count} in the functions, nothing was loaded:\n" + "\n".join(f"- {p}" for p in self.problems)
         )
+
+
+class InvalidActionError(SetupError):
+    """An action's configuration that cannot be read. Attribute: `problems`, one text each, with place and remedy."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("the action is not valid:\n" + "\n".join(f"- {p}" for p in self.problems))
+
+
+class InvalidConfigurationError(SetupError):
+    """A configuration of services that cannot be used. Attribute: `problems`, one text each, with place and remedy."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        super().__init__(f"{count} in the configuration:\n" + "\n".join(f"- {p}" for p in self.problems))
 
 
 class DocumentError(SetupError):

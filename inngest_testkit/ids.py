@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from inngest_testkit.clock import Clock
 
-__all__ = ["Ids", "named_ulid", "ulid_of", "workflow_uuid"]
+__all__ = ["Ids", "named_ulid", "ulid_ms", "ulid_of", "workflow_uuid"]
 
 _RANDOM_BITS = 80
 _LIMIT = 1 << _RANDOM_BITS
@@ -82,6 +82,17 @@ def named_ulid(ms: int, name: str) -> str:
     """Return the ULID of what has a name and a moment, `ms` in milliseconds since 1970: the same for the same two."""
     tail = int.from_bytes(hashlib.sha256(name.encode(errors="surrogatepass")).digest()[:10])
     return _base32(ms << 70 | tail >> 10, 12) + _PAIRS[tail & _LAST_PAIR]
+
+
+def ulid_ms(ulid: str) -> int | None:
+    """Return the moment of a ULID in milliseconds since 1970; None for what is none."""
+    number = 0
+    for digit in ulid[:10]:
+        value = _DIGITS.find(digit)
+        if value < 0:
+            return None
+        number = number << 5 | value
+    return number
 
 
 def workflow_uuid(function_id: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 from starlette.applications import Starlette
@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from inngest_testkit.api import events, sdk, testkit
 from inngest_testkit.api.face import BodyError, Face, json_reply
+from inngest_testkit.api.graphql.core_api import core_routes, signpost
 from inngest_testkit.api.guard import Guard
 from inngest_testkit.api.host import Host, host_of
 from inngest_testkit.api.page import part as page
@@ -25,10 +26,13 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.routing import BaseRoute
 
-__all__ = ["PARTS", "app_of", "make_app"]
+__all__ = ["PARTS", "Part", "app_of", "make_app", "make_core_app"]
 
-#: The parts of the face; each makes its routes.
-PARTS: tuple[Callable[[Face], Sequence[BaseRoute]], ...] = (events.routes, sdk.routes, testkit.routes, page.routes)
+#: A part of the face: it makes its routes.
+Part: TypeAlias = "Callable[[Face], Sequence[BaseRoute]]"
+
+#: The parts of the face.
+PARTS: tuple[Part, ...] = (events.routes, sdk.routes, core_routes, testkit.routes, page.routes)
 
 
 def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None = None) -> Starlette:
@@ -36,23 +40,33 @@ def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None =
 
     Run it with an ASGI server that supports lifespans, on asyncio. Raises `SetupError` for what is no engine.
     """
+    return app_of(_face(engine, settings))
+
+
+def make_core_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None = None) -> Starlette:
+    """Return an ASGI application that has the Core API alone; otherwise as `make_app`."""
+    return app_of(_face(engine, settings), (core_routes, signpost))
+
+
+def _face(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None) -> Face:
     host = host_of(engine) if isinstance(engine, Engine | AsyncEngine) else engine
-    return app_of(Face(host, settings or ApiSettings()))
+    return Face(host, settings or ApiSettings())
 
 
-def app_of(face: Face) -> Starlette:
-    """Return the ASGI application of a face; see `make_app`."""
+def app_of(face: Face, parts: Sequence[Part] = PARTS, *, works: bool = True) -> Starlette:
+    """Return the application of some parts of a face; `works`: its lifespan works what arrives."""
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(face.host.run)
+            if works:
+                tasks.start_soon(face.host.run)
             yield
             face.stop()
             tasks.cancel_scope.cancel()
 
     app = Starlette(
-        routes=[route for part in PARTS for route in part(face)],
+        routes=[route for part in parts for route in part(face)],
         middleware=[Middleware(Guard, hosts=face.settings.hosts)],
         exception_handlers={BodyError: _body_error, 405: _not_allowed},
         lifespan=lifespan,

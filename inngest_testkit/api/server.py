@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import uvicorn
-from starlette.requests import ClientDisconnect
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from inngest_testkit.api.app import app_of
@@ -176,19 +175,27 @@ async def serving(
         raise face.host.errors[0]
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; raises `SetupError` that says what to do when it cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+def listen(host: str, port: int, *, names: tuple[str, str] = ("host", "port")) -> socket.socket:
+    """Return a socket that listens; port 0 takes a free one. Raises `SetupError` that says what to do about it.
+
+    `names` are what address and port are chosen with.
+    """
+    try:
+        # With its protocol named, asyncio sends small answers at once (TCP_NODELAY); else each may wait 40 ms.
+        family, kind, _, _, address = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM)[0]  # noqa: S104
+        listener = socket.socket(family, kind, socket.IPPROTO_TCP)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SetupError(f"{names[0]} {host}: this is no address of this machine: {reason}") from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
+        listener.bind(address)
         listener.listen(2048)
     except (OSError, OverflowError) as error:
         listener.close()
         raise SetupError(
             f"cannot listen on port {port} of {host}: {getattr(error, 'strerror', None) or error}. Stop what listens "
-            "there, give another port, or 0 for one that is free"
+            f"there, give another {names[1]}, or 0 for one that is free"
         ) from error
     return listener
 
@@ -277,6 +284,8 @@ async def _running(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]
 async def _stop(server: uvicorn.Server) -> None:
     for each in server.servers:
         each.close()
+    # Some may have been accepted that are not connections yet.
+    await asyncio.sleep(0)
     for connection in list(server.server_state.connections):
         connection.transport.abort()
     # Once the requests know that nobody is left to read their answers, such as a stream of events.
@@ -290,12 +299,11 @@ async def _stop(server: uvicorn.Server) -> None:
 
 
 def _quiet(app: ASGIApp) -> ASGIApp:
-    """Return the app without the tracebacks of requests whose client is gone, or whose server stops."""
+    """Return the app without the tracebacks of requests whose server stops."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         # Of a request, only the server's stop is a cancellation.
-        ended = (ClientDisconnect, asyncio.CancelledError) if scope["type"] == "http" else ()
-        with contextlib.suppress(*ended):
+        with contextlib.suppress(*[asyncio.CancelledError] * (scope["type"] == "http")):
             await app(scope, receive, send)
 
     return answer

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
-from pathlib import Path
+import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inngest_testkit.cli import dev_command
+from inngest_testkit.cli import build, deploy, dev_command, init, keys, serve
+from inngest_testkit.cli.options import NAME, AsJson, NoColor, PathArgument, epilog
 from inngest_testkit.cli.output import Screen, reported
 
 if TYPE_CHECKING:
@@ -16,10 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["EXAMPLES", "app", "run_app"]
 
-NAME = "inngest-testkit"
-
 #: The examples of each command's help; the tests run them.
-EXAMPLES = {
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "init": init.EXAMPLES,
     "run": (
         f"{NAME} run functions/",
         f"{NAME} run functions/ --until 7d --json",
@@ -31,33 +31,28 @@ EXAMPLES = {
     "graph": (
         f"{NAME} graph functions/",
         f"{NAME} graph functions/payment/inngest.json --mermaid",
+        f"{NAME} graph functions/ --json",
     ),
+    "dev": dev_command.EXAMPLES,
+    "build": build.EXAMPLES,
+    "serve": serve.EXAMPLES,
+    "deploy": deploy.EXAMPLES,
+    **keys.EXAMPLES,
+    "version": (f"{NAME} version", f"{NAME} version --json"),
 }
 
-_STATUS = """\b
-Exit status:
+_STATUS = """\
   0  all runs were completed, or only wait for something after --until
   1  a run failed
   2  the functions, an event or an option are wrong; stderr says how"""
 
-_GRAPH_STATUS = """\b
-Exit status:
+_GRAPH_STATUS = """\
   0  every function was drawn
   2  the functions or an option are wrong; stderr says how"""
 
 
-def _epilog(status: str, *commands: str) -> str:
-    return _with_examples(status, [example for command in commands for example in EXAMPLES[command]])
-
-
-def _with_examples(status: str, examples: Sequence[str]) -> str:
-    lines = [f"  {example}" for example in examples]
-    return f"{status}\n\n\b\nExamples:\n" + "\n".join(lines)
-
-
 app = typer.Typer(
     name=NAME,
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -65,19 +60,10 @@ app = typer.Typer(
     epilog="\b\nExamples:\n" + "\n".join(f"  {EXAMPLES[command][0]}" for command in EXAMPLES),
 )
 
-PathArgument = Annotated[
-    Path,
-    typer.Argument(
-        metavar="PATH",
-        show_default=False,
-        help="A folder (every inngest.json and inngest.cue below it), or one such file.",
-    ),
-]
-
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - a callback of typer
     if wanted:
-        version()
+        typer.echo(f"{NAME} {_version()}")
         raise typer.Exit
 
 
@@ -90,11 +76,12 @@ def _app(
 ) -> None:
     """The Inngest dev server as a library, on the command line.
 
-    Runs the functions of a project on a fake clock, where days take milliseconds, and draws them.
+    Runs the functions of a project on a fake clock, where days take milliseconds, draws them, builds them, and brings
+    them to a server.
     """
 
 
-@app.command(epilog=_epilog(_STATUS, "run"))
+@app.command(epilog=epilog(_STATUS, *EXAMPLES["run"]))
 def run(
     path: PathArgument,
     *,
@@ -132,10 +119,8 @@ def run(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Makes the ids, and the data of made events.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the runs as JSON.")] = False,
-    no_color: Annotated[
-        bool, typer.Option("--no-color", help="No colours, also on a terminal (as with NO_COLOR=1).")
-    ] = False,
+    as_json: AsJson = False,
+    no_color: NoColor = False,
 ) -> None:
     """Run functions on the fake clock, and print what happened.
 
@@ -158,27 +143,33 @@ def run(
         raise typer.Exit(run_functions(options, screen))
 
 
-@app.command(epilog=_epilog(_GRAPH_STATUS, "graph"))
+@app.command(epilog=epilog(_GRAPH_STATUS, *EXAMPLES["graph"]))
 def graph(
     path: PathArgument,
     *,
     mermaid: Annotated[bool, typer.Option("--mermaid", help="Print Mermaid flowcharts.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Draw each function under PATH: its triggers, steps and edges."""
     from inngest_testkit.cli.graph import draw_functions
 
     screen = Screen.of_stdout()
     with reported(screen):
-        draw_functions(path, screen, mermaid=mermaid)
+        draw_functions(path, screen, mermaid=mermaid, as_json=as_json)
 
 
-app.command(epilog=_with_examples(dev_command.STATUS, dev_command.EXAMPLES))(dev_command.dev)
+app.command(epilog=epilog(init.STATUS, *EXAMPLES["init"]))(init.init)
+app.command(epilog=epilog(dev_command.STATUS, *EXAMPLES["dev"]))(dev_command.dev)
+app.command(epilog=epilog(build.STATUS, *EXAMPLES["build"]))(build.build)
+app.command(epilog=epilog(serve.STATUS, *EXAMPLES["serve"]))(serve.serve)
+app.command(epilog=epilog(deploy.STATUS, *EXAMPLES["deploy"]))(deploy.deploy)
+app.add_typer(keys.keys, name="keys")
 
 
-@app.command()
-def version() -> None:
+@app.command(epilog=epilog("  0  always", *EXAMPLES["version"]))
+def version(*, as_json: AsJson = False) -> None:
     """Print the version."""
-    typer.echo(f"{NAME} {_version()}")
+    typer.echo(json.dumps({"name": NAME, "version": _version()}) if as_json else f"{NAME} {_version()}")
 
 
 def _version() -> str:

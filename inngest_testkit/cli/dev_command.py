@@ -19,8 +19,7 @@ EXAMPLES = (
     "inngest-testkit dev --host 0.0.0.0 --require-keys --event-key $KEY",
 )
 
-STATUS = """\b
-Exit status:
+STATUS = """\
   0  stopped, by Ctrl-C or SIGTERM
   2  wrong functions or options, or the port is taken; stderr says how"""
 

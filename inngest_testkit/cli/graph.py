@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from typing import TYPE_CHECKING
 
 from inngest_testkit.cli.run import no_functions
+from inngest_testkit.errors import SetupError
+from inngest_testkit.functions.encode import encode_function
 from inngest_testkit.functions.graph import to_mermaid, to_text
 from inngest_testkit.functions.loader import load_functions
 
@@ -24,11 +27,19 @@ _FROM_ABOVE = "│├┤┼╰╯┴●"
 _NARROWEST = 30
 
 
-def draw_functions(path: Path, screen: Screen, *, mermaid: bool = False) -> None:
-    """Print each function's picture; raises the library's errors for what cannot be read."""
+def draw_functions(path: Path, screen: Screen, *, mermaid: bool = False, as_json: bool = False) -> None:
+    """Print each function's picture, or its configuration as JSON.
+
+    Raises the library's errors for what cannot be read, and `SetupError` for both forms at once.
+    """
+    if mermaid and as_json:
+        raise SetupError("--mermaid and --json are two forms of the same; give one of them")
     functions = [loaded.function for loaded in load_functions(path)]
     if not functions:
         raise no_functions(path)
+    if as_json:
+        screen.write(json.dumps({"functions": [encode_function(function) for function in functions]}, indent=2))
+        return
     pictures = []
     for function in functions:
         if mermaid:

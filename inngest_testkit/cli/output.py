@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from inngest_testkit.durations import format_duration
-from inngest_testkit.errors import InvalidFunctionsError, TestkitError
+from inngest_testkit.errors import InvalidConfigurationError, InvalidFunctionsError, TestkitError
 from inngest_testkit.runs import RunStatus
 from inngest_testkit.runs.timeline import STYLES, Row, rows, title
 
@@ -29,10 +29,14 @@ if TYPE_CHECKING:
     from inngest_testkit.runs.model import Attempt, StepRecord
     from inngest_testkit.values import JsonValue
 
-__all__ = ["Screen", "print_run", "reported", "runs_to_json", "summary"]
+__all__ = ["CommandFailedError", "Screen", "print_run", "reported", "runs_to_json", "summary"]
 
 _NARROWEST = 24
 _MARK = {"Error": "bold red", "Warning": "yellow", "Note": "cyan", "Hint": "cyan"}
+
+
+class CommandFailedError(TestkitError):
+    """What was asked for was tried, and failed: a build, a server that is not there or refuses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +91,19 @@ def _emit(text: str, style: str, *, error: bool, only: str = "") -> None:
 
 @contextmanager
 def reported(screen: Screen) -> Iterator[None]:
-    """Print the library's errors, which are mistakes in what was given, and end with status 2."""
+    """Print the library's errors, which are mistakes in what was given, and end with status 2; 1 for what failed."""
     try:
         yield
-    except InvalidFunctionsError as error:
+    except (InvalidFunctionsError, InvalidConfigurationError) as error:
         count = "1 problem" if len(error.problems) == 1 else f"{len(error.problems)} problems"
-        screen.tell("Error", f"{count} in the functions:")
+        where = "functions" if isinstance(error, InvalidFunctionsError) else "configuration"
+        screen.tell("Error", f"{count} in the {where}:")
         for problem in error.problems:
             _emit(problem, "", error=True)
         raise typer.Exit(2) from None
     except TestkitError as error:
         screen.tell("Error", str(error))
-        raise typer.Exit(2) from None
+        raise typer.Exit(1 if isinstance(error, CommandFailedError) else 2) from None
 
 
 def print_run(run: Run, screen: Screen) -> None:

@@ -22,7 +22,8 @@ __all__ = ["ActionVersion", "DataStore", "FunctionVersion", "SourceKey"]
 class ActionVersion:
     """One version of the code that a step runs; it is live from `valid_from` (once set) to `valid_to`.
 
-    `runtime` says where it runs; None is an action that only a mock can stand for.
+    `runtime` says where it runs; None is an action that only a mock can stand for. `config` is the configuration that
+    it was created from, as JSON text; empty for one that came with its function.
     """
 
     dsn: str
@@ -33,6 +34,7 @@ class ActionVersion:
     created_at: datetime
     valid_from: datetime | None = None
     valid_to: datetime | None = None
+    config: str = ""
 
     @property
     def is_live(self) -> bool:

@@ -194,14 +194,16 @@ class AsyncEngine(Surface):
         """See `Engine.cancel`."""
         return await self._call(self._core.cancel(run))
 
-    async def work(self) -> None:
+    async def work(self, *, deliver: bool = True, work: bool = True) -> None:
         """Work in real time what is sent and what becomes due, until cancelled; needs `clock=WallClock()`.
 
-        Run it in a task beside the rest. Many items are worked at once. Raises `SetupError` on a fake clock, where
-        each call works what it makes due.
+        Without `deliver` no event is handed to the runner, and without `work` no item is worked: both are left in
+        their stores for a process that does. Run it in a task beside the rest. Many items are worked at once. Raises
+        `SetupError` on a fake clock, where each call works what it makes due.
         """
         if self._core.live is None:
             raise SetupError(f"work() needs AsyncEngine(clock=WallClock()), found {self.clock!r}")
+        self._core.live.delivers, self._core.live.works = deliver, work
         await self._core.live.run()
 
     async def reset(self) -> None:

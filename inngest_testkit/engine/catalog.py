@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from inngest_testkit.data_store.base import ActionVersion
 from inngest_testkit.drivers.python import check_callable
-from inngest_testkit.errors import InvalidFunctionsError, NotFoundError, SetupError
+from inngest_testkit.errors import InvalidFunctionsError, NotFoundError, SetupError, VersionError
 from inngest_testkit.functions.app import AppPlan, plan_app_function
 from inngest_testkit.functions.dsn import dsn
 from inngest_testkit.functions.loader import load_functions
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
 
+    from inngest_testkit.data_store.base import FunctionVersion
     from inngest_testkit.engine.components import Components
     from inngest_testkit.engine.serving import Served
     from inngest_testkit.functions.app import Plan
+    from inngest_testkit.functions.model import Step
 
 __all__ = ["Catalog"]
 
@@ -56,14 +58,27 @@ class Catalog:
 
         Runs under way go on in the version that they began with. Nothing changes when one has a problem.
         """
-        problems = check_functions(functions) or [*self._taken_ids(functions), *self._shared_actions(functions)]
-        if problems:
-            raise InvalidFunctionsError(problems)
+        self._check(functions)
         plans = [plan_function(function) for function in functions]
         for function_id in [each for each in retired if each in self.plans]:
             await self._retire(function_id)
         for plan in plans:
             await self._add(plan)
+
+    async def deploy(self, function: Function, *, live: bool, env: str) -> FunctionVersion:
+        """Add the next version of a function; one that is not live is a draft, which nothing starts.
+
+        The actions of its steps get the version 1.N for the function's version N; those that were created before are
+        taken as they are. Raises `InvalidFunctionsError`, and `VersionError` for such an action of another runtime.
+        Source: recordings/dag README, "Defaults, ids, DSN" and "Postgres tables".
+        """
+        self._check([function], env)
+        return await self._add(plan_function(function, env), live=live)
+
+    def _check(self, functions: Sequence[Function], env: str = "test") -> None:
+        problems = check_functions(functions) or [*self._taken_ids(functions), *self._shared_actions(functions, env)]
+        if problems:
+            raise InvalidFunctionsError(problems)
 
     def _taken_ids(self, functions: Sequence[Function]) -> list[str]:
         """Find the functions whose id a function of an app has."""
@@ -73,12 +88,12 @@ class Catalog:
             if isinstance(self.plans.get(function.id), AppPlan)
         ]
 
-    def _shared_actions(self, functions: Sequence[Function]) -> list[str]:
+    def _shared_actions(self, functions: Sequence[Function], env: str) -> list[str]:
         """Find the steps whose action is that of a function which is there already."""
         problems = []
         for function in functions:
             for step in function.steps:
-                action = dsn(function.id, step.id)
+                action = dsn(function.id, step.id, env)
                 owner = self._owners.get(action, function.id)
                 if owner != function.id:
                     problems.append(
@@ -124,23 +139,41 @@ class Catalog:
         await self._drop_crons(function_id)
         del self.plans[function_id]
 
-    async def _add(self, plan: FunctionPlan) -> None:
+    async def _add(self, plan: FunctionPlan, *, live: bool = True) -> FunctionVersion:
         now, function_id = self._clock.now(), plan.function.id
         minor = len(await self._data.function_history(function_id)) + 1
-        for step in plan.function.steps:
-            name = plan.actions[step.id].dsn
+        steps = {plan.actions[step.id].dsn: step for step in plan.function.steps}
+        there = {name: await self._created(name, minor, step) for name, step in steps.items()}
+        for name, step in steps.items():
             self._owners[name] = function_id
-            await self._data.create_action_version(ActionVersion(name, 1, minor, step.name, step.runtime, now))
-            await self._data.enable_action_version(name, 1, minor, now)
-        await self._make_live(plan)
+            if not there[name]:
+                await self._data.create_action_version(ActionVersion(name, 1, minor, step.name, step.runtime, now))
+            if live:
+                await self._data.enable_action_version(name, 1, minor, now)
+        if live:
+            return await self._make_live(plan)
+        return await self._data.create_function_version(plan, now, live=False)
 
-    async def _make_live(self, plan: Plan) -> None:
+    async def _created(self, name: str, minor: int, step: Step) -> bool:
+        """Whether a step's action was created before its function's version; it must run where the step does."""
+        for action in await self._data.action_history(name):
+            if (action.major, action.minor) == (1, minor):
+                if getattr(action.runtime, "type", None) != getattr(step.runtime, "type", None):
+                    raise VersionError(
+                        f"action {name} 1.{minor} was created with another runtime than that of step {step.id!r}; "
+                        "create it with the step's, or leave it to the function's deployment"
+                    )
+                return True
+        return False
+
+    async def _make_live(self, plan: Plan) -> FunctionVersion:
         version = await self._data.create_function_version(plan, self._clock.now())
         await self._drop_crons(plan.function.id)
         self.plans[plan.function.id] = plan
         for text in () if plan.flow is None else plan.flow.broken():
             self._warner.collect(f"function {plan.function.id!r}: {text}", FlowControlWarning)
         await self._runner.schedule_crons(version)
+        return version
 
     async def _drop_crons(self, function_id: str) -> None:
         for pending in self._queue.snapshot():

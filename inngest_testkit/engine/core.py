@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     import inngest
 
-    from inngest_testkit.data_store.base import DataStore
+    from inngest_testkit.data_store.base import DataStore, FunctionVersion
     from inngest_testkit.drivers.base import Bridge
     from inngest_testkit.engine.serving import Registration, Synced
     from inngest_testkit.functions.app import AppFunction
@@ -100,7 +100,7 @@ class Core:
     async def register(self, *functions: Function) -> None:
         """Add functions, or new versions of those that are there; nothing is added when one has a problem."""
         await self.catalog.register(*functions)
-        await self._after_work()
+        await self._functions_changed()
 
     async def replace(self, functions: Sequence[Function], retired: Iterable[str]) -> None:
         """Add functions in the place of others; see `Catalog.replace`."""
@@ -110,7 +110,7 @@ class Core:
     async def load(self, path: str | os.PathLike[str]) -> tuple[Function, ...]:
         """Add every function found below a folder, or in one file."""
         loaded = await self.catalog.load(path)
-        await self._after_work()
+        await self._functions_changed()
         return loaded
 
     async def serve(
@@ -118,20 +118,31 @@ class Core:
     ) -> tuple[AppFunction, ...]:
         """Add the functions of an SDK client, called in this process."""
         served = await self.serving.serve(client, functions)
-        await self._after_work()
+        await self._functions_changed()
         return served
 
     async def mount(self, target: object, path: str, client: inngest.Inngest | None) -> tuple[AppFunction, ...]:
         """Add the functions that a web app serves."""
         served = await self.serving.mount(target, path, client)
-        await self._after_work()
+        await self._functions_changed()
         return served
 
     async def sync(self, registration: Registration, signing_key: str | None) -> Synced:
         """Add the functions of an app elsewhere that registers itself; see `Serving.sync`."""
         synced = await self.serving.sync(registration, signing_key)
-        await self._after_work()
+        await self._functions_changed()
         return synced
+
+    async def deploy(self, function: Function, *, live: bool, env: str) -> FunctionVersion:
+        """Add the next version of a function, live or as a draft; see `Catalog.deploy`."""
+        version = await self.catalog.deploy(function, live=live, env=env)
+        await self._functions_changed()
+        return version
+
+    async def _functions_changed(self) -> None:
+        await self._after_work()
+        if self.live is not None:
+            self.live.wake()  # a schedule may be due before what was due next
 
     # -- events and time
 
@@ -141,7 +152,7 @@ class Core:
         deliveries = [f"send/{self.ids.ulid()}" for _ in received]
         for delivery, one in zip(deliveries, received, strict=True):
             await self._publish(delivery, one)
-        await self._lockstep.deliver()
+        await self.take_kept()
         started = self.journal.started
         runs = tuple(self.run(run_id) for delivery in deliveries for run_id in started.get(delivery, ()))
         await self.settle_now()
@@ -177,6 +188,11 @@ class Core:
         return made
 
     @property
+    def unhandled(self) -> int:
+        """How many events were taken that the runner has not handled."""
+        return self._lockstep.unhandled
+
+    @property
     def has_kept(self) -> bool:
         """Whether events from clients wait for the engine."""
         return bool(self._lockstep.inbox)
@@ -195,8 +211,11 @@ class Core:
         return await work
 
     async def take_kept(self) -> None:
-        """Hand over what `keep` took."""
-        await self._lockstep.deliver()
+        """Hand over what `keep` took: to the runner, or into the stream where this process has none."""
+        if self.live is None or self.live.delivers:
+            await self._lockstep.deliver()
+        else:
+            await self._lockstep.publish_kept()
 
     def _received(self, event: object, data: object, user: object, id: object, ts: object) -> list[Event]:  # noqa: A002
         if isinstance(event, (list, tuple)):

@@ -51,12 +51,19 @@ class Live:
         self._woken, self._worked = anyio.Event(), anyio.Event()
         #: While true no item is handed to a worker; events are still matched.
         self.is_held = False
+        #: Whether events are handed to the runner, and due items to workers. Where another process does the one or the
+        #: other, they are left in their store.
+        self.delivers = self.works = True
         self._is_stopped = False
 
     @property
     def is_busy(self) -> bool:
         """Whether an item is worked."""
         return bool(self._leases)
+
+    @property
+    def _takes_work(self) -> bool:
+        return self.works and not self.is_held and not self._is_stopped
 
     def wake(self) -> None:
         """Look for events and due items now."""
@@ -68,11 +75,14 @@ class Live:
             tasks.start_soon(self._keep_leases)
             while True:
                 self._woken = anyio.Event()
-                await self._lockstep.deliver()
+                if self.delivers:
+                    await self._lockstep.deliver()
+                else:
+                    await self._lockstep.publish_kept()
                 await self._after()
                 # An event that starts nothing is work that is done, too.
                 self._tell_waiting()
-                free = 0 if self.is_held or self._is_stopped else self._workers - len(self._leases)
+                free = self._workers - len(self._leases) if self._takes_work else 0
                 leases = await self._queue.lease(self._clock.now(), free) if free else ()
                 for lease in leases:
                     self._leases[lease.item.id] = lease
@@ -108,6 +118,12 @@ class Live:
                 extended = await self._queue.extend(lease, self._clock.now() + LEASE)
                 if lease.item.id in self._leases:
                     self._leases[lease.item.id] = extended
+
+    async def finish(self, until: datetime) -> int:
+        """Begin nothing more, and wait until what is worked has ended, or `until` has come; return what has not."""
+        self.is_held, self.delivers = True, False
+        await self.wait_until(lambda: not self._leases, until)
+        return len(self._leases)
 
     async def wait_until(self, done: Callable[[], bool], until: datetime) -> None:
         """Return when `done` says so, or `until` has come."""

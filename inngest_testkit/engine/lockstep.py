@@ -56,6 +56,11 @@ class Lockstep:
         #: any thread and in the middle of an item's work; it takes effect when the item is finished.
         self.inbox: deque[tuple[str, Event]] = deque()
 
+    @property
+    def unhandled(self) -> int:
+        """How many events were taken that the runner has not handled."""
+        return len(self._noted) + len(self.inbox)
+
     def reset(self) -> None:
         """Drop the events that are not handled yet."""
         self.inbox.clear()
@@ -72,7 +77,7 @@ class Lockstep:
     async def deliver(self) -> None:
         """Hand every event in the stream to the runner, before any work that they cause."""
         may_be_lost, self._may_be_lost = self._may_be_lost, True
-        await self._empty_inbox()
+        await self.publish_kept()
         while messages := await self._stream.receive(self._clock.now(), 1):
             await self._handle(messages[0])
         # Whoever is stopped before this leaves the mark.
@@ -83,7 +88,8 @@ class Lockstep:
         if await self._stream.publish(delivery, event, self._clock.now()):
             self.note(delivery, event)
 
-    async def _empty_inbox(self) -> None:
+    async def publish_kept(self) -> None:
+        """Put the events of clients into the stream."""
         while self.inbox:
             await self.publish(*self.inbox.popleft())
 
@@ -110,7 +116,7 @@ class Lockstep:
         """Let the chooser decide between the next event in the stream and the items that are due."""
         self._may_be_lost = True
         while True:
-            await self._empty_inbox()
+            await self.publish_kept()
             now = self._clock.now()
             messages = list(await self._stream.receive(now, 1))
             if not messages and await self._stream.next_due() is not None:

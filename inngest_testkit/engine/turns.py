@@ -18,6 +18,7 @@ __all__ = ["Turns"]
 
 #: Seconds after which a thread in line looks whether its turn is still wanted.
 _LOOK_AGAIN_S = 0.05
+_UNWANTED = "nobody waits for this any more"
 
 
 class Turns:
@@ -34,8 +35,10 @@ class Turns:
             if time.monotonic() > until:
                 raise UsageError(AT_WORK.format(wait_s))
             if not is_wanted():
-                raise UsageError("nobody waits for this any more")
+                raise UsageError(_UNWANTED)
         try:
+            if not is_wanted():
+                raise UsageError(_UNWANTED)
             yield
         finally:
             self._lock.release()

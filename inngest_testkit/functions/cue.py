@@ -1,7 +1,7 @@
 """A reader for the data that people write in cue, JSON included.
 
-It evaluates structs, lists, scalars, their conjunction (`&`), merged labels, and the definitions of the package
-`inngest.com/defs/v1`. It computes nothing: whatever needs cue's evaluator is an `UnsupportedCueError`.
+It evaluates structs, lists, scalars, their conjunction (`&`), merged labels, and the definitions of the server's
+packages. It computes nothing: whatever needs cue's evaluator is an `UnsupportedCueError`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from inngest_testkit.functions.cue_values import TYPES, Value, unify
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["DEFINITIONS", "DEFINITIONS_PACKAGE", "CueFile", "parse_cue"]
+__all__ = ["DEFINITIONS", "DEFINITIONS_PACKAGE", "PACKAGES", "CueFile", "parse_cue"]
 
-#: The package whose definitions are known.
+#: The package of functions.
 DEFINITIONS_PACKAGE = "inngest.com/defs/v1"
 
 #: Its definitions, and the fields that each gives by itself.
@@ -33,6 +33,13 @@ DEFINITIONS: dict[str, dict[str, str]] = {
     "Runtime": {},
     "RuntimeHTTP": {"type": "http"},
     "RuntimeDocker": {"type": "docker"},
+}
+
+#: Every package whose definitions are known, those of actions and of the services' configuration among them.
+PACKAGES: dict[str, dict[str, dict[str, str]]] = {
+    DEFINITIONS_PACKAGE: DEFINITIONS,
+    "inngest.com/actions": {"Action": {}},
+    "inngest.com/defs/config": {"Config": {}},
 }
 
 #: Deeper nesting is refused, long before Python's own limit.
@@ -152,7 +159,7 @@ class _Parser:
         self.take()
         name = str(path.value)
         package, _, chosen = name.partition(":")
-        if package != DEFINITIONS_PACKAGE:
+        if package not in PACKAGES:
             raise UnsupportedCueError(f"the import of {name!r}", path.offset)
         self.imports[alias or chosen or package.rpartition("/")[2]] = package
 
@@ -321,9 +328,10 @@ class _Parser:
     def definition(self, package: Token) -> Value:
         self.take()
         name = self.take()
-        known = str(name.value).removeprefix("#")
-        if name.kind != "identifier" or known not in DEFINITIONS or not str(name.value).startswith("#"):
-            listed = ", ".join(f"#{each}" for each in DEFINITIONS)
-            raise CueError(f"{DEFINITIONS_PACKAGE} has no {name}; it has {listed}", name.offset)
-        fields = {key: Value("scalar", given, package.offset) for key, given in DEFINITIONS[known].items()}
+        imported = self.imports[str(package.value)]
+        definitions, known = PACKAGES[imported], str(name.value).removeprefix("#")
+        if name.kind != "identifier" or known not in definitions or not str(name.value).startswith("#"):
+            listed = ", ".join(f"#{each}" for each in definitions)
+            raise CueError(f"{imported} has no {name}; it has {listed}", name.offset)
+        fields = {key: Value("scalar", given, package.offset) for key, given in definitions[known].items()}
         return Value("struct", fields, package.offset, frozenset({known}))

@@ -126,6 +126,12 @@ package v1
 }
 """
 
+#: What these describe is checked where it is read.
+_OPEN_PACKAGES = {
+    "inngest.com/actions": "package actions\n\n#Action: {...}\n",
+    "inngest.com/defs/config": "package config\n\n#Config: {...}\n",
+}
+
 
 def find() -> str | None:
     """Return the program's path, None when it is not installed."""
@@ -139,10 +145,12 @@ def export(program: str, path: Path, *, file: str) -> object:
         return _run([program, "export", "--out", "json", *arguments], path.resolve().parent, file)
     with tempfile.TemporaryDirectory(prefix="inngest-testkit-") as folder:
         module = Path(folder)
-        package = module / "cue.mod" / "pkg" / DEFINITIONS_PACKAGE
-        package.mkdir(parents=True)
+        (module / "cue.mod").mkdir()
         (module / "cue.mod" / "module.cue").write_text(_MODULE, encoding="utf-8")
-        (package / "definitions.cue").write_text(_DEFINITIONS, encoding="utf-8")
+        for name, definitions in {DEFINITIONS_PACKAGE: _DEFINITIONS, **_OPEN_PACKAGES}.items():
+            package = module / "cue.mod" / "pkg" / name
+            package.mkdir(parents=True)
+            (package / "definitions.cue").write_text(definitions, encoding="utf-8")
         shutil.copyfile(path, module / "inngest.cue")
         return _run([program, "export", "--out", "json", "inngest.cue"], module, file)
 

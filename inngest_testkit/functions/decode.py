@@ -62,11 +62,12 @@ _WANTED: dict[type, tuple[str, str]] = {
 
 
 def decode_function(
-    document: Document, folder: FilePath, *, ignored: list[Problem] | None = None
+    document: Document, folder: FilePath | None, *, ignored: list[Problem] | None = None
 ) -> tuple[Function, list[Problem]]:
     """Read the function that a document holds; paths in it are relative to `folder`.
 
-    The function is complete only when there are no problems. `ignored` is given the fields that mean nothing.
+    Without a folder, which is how a document comes that someone else sent, no file is read for it. The function is
+    complete only when there are no problems. `ignored` is given the fields that mean nothing.
     """
     decoder = _Decoder(document, folder)
     function = decoder.function()
@@ -76,7 +77,7 @@ def decode_function(
 
 
 class _Decoder:
-    def __init__(self, document: Document, folder: FilePath) -> None:
+    def __init__(self, document: Document, folder: FilePath | None) -> None:
         self.document = document
         self.folder = folder
         self.strict = document.schema
@@ -200,6 +201,9 @@ class _Decoder:
     def _read(self, content: str, path: Path) -> str:
         if not content.startswith(_FILE):
             return content
+        if self.folder is None:
+            self.problem(path, f"the definition is in a file, {content!r}, and only its text was sent; write it here")
+            return "{}"
         file = self.folder / content.removeprefix(_FILE)
         try:
             return file.read_text(encoding="utf-8-sig")

@@ -25,7 +25,8 @@ __all__ = ["Document", "parse_document", "read_document"]
 class Document:
     """What a file says.
 
-    `value` is the function (the field `function`, if the document has one); `positions` gives line and column,
+    `value` is the function (the field `function`, if the document has one; another root for documents of other
+    kinds); `positions` gives line and column,
     from 1, of each value by its path in it; `definitions` names the definitions that values were unified with;
     `file` is its name as shown.
     """
@@ -57,19 +58,22 @@ def read_document(path: FilePath, *, shown: str | None = None) -> Document:
     return parse_document(_decode(content, name), file=name, path=path)
 
 
-def parse_document(text: str, *, file: str, path: FilePath | None = None) -> Document:
-    """Read a text. With `path`, the cue program evaluates what this reader does not, if it is installed."""
+def parse_document(text: str, *, file: str, path: FilePath | None = None, root: str = "function") -> Document:
+    """Read a text; raises `DocumentError`. The value is that of the field `root`, in a document that has it.
+
+    With `path`, the cue program evaluates what this reader does not, if it is installed.
+    """
     try:
         parsed = parse_cue(text)
         plain(parsed.value)
     except UnsupportedCueError as error:
-        return _evaluated(text, error, file, path)
+        return _evaluated(text, error, file, path, root)
     except CueError as error:
         line, column = _line_and_column(text, error.offset)
         raise DocumentError(error.reason, file=file, line=line, column=column) from None
     value = parsed.value
-    if value.kind == "struct" and "function" in value.data:
-        value = value.data["function"]
+    if value.kind == "struct" and root in value.data:
+        value = value.data[root]
     return _document(text, value, file)
 
 
@@ -84,7 +88,7 @@ def _document(text: str, value: Value, file: str) -> Document:
     )
 
 
-def _evaluated(text: str, error: UnsupportedCueError, file: str, path: FilePath | None) -> Document:
+def _evaluated(text: str, error: UnsupportedCueError, file: str, path: FilePath | None, root: str) -> Document:
     line, column = _line_and_column(text, error.offset)
     program = cue_program.find() if path is not None else None
     if program is None or path is None:
@@ -96,8 +100,8 @@ def _evaluated(text: str, error: UnsupportedCueError, file: str, path: FilePath 
             column=column,
         )
     value = cue_program.export(program, path, file=file)
-    if isinstance(value, dict) and "function" in value:
-        value = value["function"]
+    if isinstance(value, dict) and root in value:
+        value = value[root]
     schema = f'"{DEFINITIONS_PACKAGE}' in text and "#Function" in text
     return Document(value, definitions={(): frozenset({"Function"})} if schema else {}, file=file)
 

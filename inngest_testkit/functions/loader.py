@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from inngest_testkit.errors import DocumentError, InvalidFunctionsError, SetupError
 from inngest_testkit.functions.decode import decode_function
-from inngest_testkit.functions.document import read_document
+from inngest_testkit.functions.document import parse_document, read_document
 from inngest_testkit.functions.problems import describe
 from inngest_testkit.functions.validation import find_problems
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from inngest_testkit.functions.model import Function
     from inngest_testkit.functions.problems import Path, Problem
 
-__all__ = ["FILE_NAMES", "LoadedFunction", "load_functions"]
+__all__ = ["FILE_NAMES", "LoadedFunction", "load_functions", "parse_function"]
 
 #: The names of the files that hold a function.
 FILE_NAMES = ("inngest.cue", "inngest.json")
@@ -64,6 +64,22 @@ def load_functions(path: str | os.PathLike[str]) -> tuple[LoadedFunction, ...]:
     if problems:
         raise InvalidFunctionsError(problems)
     return tuple(each.loaded for each in read if isinstance(each, _Read))
+
+
+def parse_function(text: str, *, shown: str) -> Function:
+    """Read the function of a text that was sent, in JSON or cue; no file is read for it.
+
+    Raises `InvalidFunctionsError` with every problem; `shown` is the name of the text in it.
+    """
+    try:
+        document = parse_document(text, file=shown)
+    except DocumentError as error:
+        raise InvalidFunctionsError([str(error)]) from None
+    function, problems = decode_function(document, None)
+    found = _problems([_Read(LoadedFunction(function, FilePath(shown), document), problems)])
+    if found:
+        raise InvalidFunctionsError(found)
+    return function
 
 
 def _read(file: FilePath) -> _Read | DocumentError:

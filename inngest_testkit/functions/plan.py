@@ -103,8 +103,8 @@ class FunctionPlan:
         return tuple(edge.parents for edge in self.incoming[step])
 
 
-def plan_function(function: Function) -> FunctionPlan:
-    """Compile a function that `validation.check_functions` accepts."""
+def plan_function(function: Function, env: str = "test") -> FunctionPlan:
+    """Compile a function that `validation.check_functions` accepts; `env` is the environment of its actions."""
     edges: dict[str, Edge] = {}
     incoming: dict[str, tuple[Edge, ...]] = {}
     for step in function.steps:
@@ -120,7 +120,7 @@ def plan_function(function: Function) -> FunctionPlan:
         triggers=plan_triggers(function.triggers, DAG),
         outgoing=_outgoing(function, edges),
         incoming=incoming,
-        actions={s.id: ActionReference(dsn(function.id, s.id), s.version) for s in function.steps},
+        actions={s.id: ActionReference(dsn(function.id, s.id, env), s.version) for s in function.steps},
         flow=plan_flow_control(function.flow_control),
     )
 

@@ -211,5 +211,5 @@ class MemoryQueue:
 
     def snapshot(self) -> Sequence[PendingItem]:
         """See `Queue.snapshot`."""
-        orders = sorted(entry.order for entry in list(self._entries.values()))
-        return [PendingItem(e.item, at, e.parked) for at, _, _, e in orders]
+        orders = [entry.order for entry in list(self._entries.values())]
+        return [PendingItem(e.item, at, e.parked) for at, _, _, e in sorted(orders, key=lambda order: order[:3])]

@@ -72,7 +72,7 @@ class Journal:
         self.run_events: dict[str, tuple[Event, ...]] = {}
         self.causes: dict[str, str] = {}
         self.started: dict[str, list[str]] = {}
-        #: Of runs whose events came otherwise than by the delivery that started them: by which; and the reverse.
+        #: Of runs whose events came otherwise than by the delivery that started them: by which, and the reverse.
         self._received_of: dict[str, tuple[str, ...]] = {}
         self._also_in: dict[str, list[str]] = {}
         #: Runs that are not over, in order.

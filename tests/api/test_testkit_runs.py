@@ -234,7 +234,6 @@ async def test_a_page_of_another_site_may_not(client):
     """A browser sends simple requests across sites, with the name of the site."""
     answer = await client.post("/testkit/reset", headers={"origin": "https://evil.example"})
     assert answer.status_code == 403
-    assert "not open to pages of https://evil.example" in answer.json()["error"]
     own = await client.post("/testkit/reset", headers={"origin": "http://127.0.0.1:8288"})
     assert own.status_code == 200
 

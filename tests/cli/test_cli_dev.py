@@ -365,7 +365,7 @@ def test_broken_functions_are_told_with_every_problem(cli, project):
         (["nowhere"], "there is no file or folder 'nowhere'"),
         (["--start", "2025-01-01T00:00Z"], "it goes with --virtual-time"),
         (["--virtual-time", "--start", "noon"], "'noon' is not a moment"),
-        (["--host", "256.1.1.1"], "cannot listen"),
+        (["--host", "256.1.1.1"], "this is no address of this machine"),
         (["--port", "70000"], "less than or equal to 65535"),
         (["--event-key", "a b"], "event_keys is a tuple of keys"),
         (["--signing-key", "hush!"], "signing_key is hexadecimal"),

@@ -14,7 +14,7 @@ def anyio_backend():
 
 
 def function(name, *steps, on="go"):
-    return Function(name, on_event(on), steps=[Step(step, lambda: step) for step in steps])
+    return Function(name, on_event(on), steps=[Step(step, lambda step=step: step) for step in steps])
 
 
 async def test_a_retired_function_is_started_by_nothing_and_its_run_goes_on():

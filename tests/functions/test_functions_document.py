@@ -130,7 +130,8 @@ def test_the_program_evaluates_the_rest_in_a_module_with_the_definitions(compute
     arguments, folder, files = called()
     assert arguments == ["export", "--out", "json", "inngest.cue"]
     assert folder != str(computed.parent)
-    assert files == ["cue.mod/module.cue", "cue.mod/pkg/inngest.com/defs/v1/definitions.cue", "inngest.cue"]
+    packages = [f"cue.mod/pkg/inngest.com/{name}/definitions.cue" for name in ("actions", "defs/config", "defs/v1")]
+    assert files == ["cue.mod/module.cue", *packages, "inngest.cue"]
 
 
 def test_inside_a_cue_module_the_program_runs_in_place(computed, cue):

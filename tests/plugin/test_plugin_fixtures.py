@@ -105,6 +105,8 @@ def test_fixtures_are_documented(inner: Inner):
             "    An `inngest_testkit.AsyncEngine`, *",
             "inngest_clock -- *plugin.py:*",
             "    The fake clock of the test's engine, *",
+            "inngest_server -- *plugin.py:*",
+            "    A server around the test's `inngest_engine`, on a free port of this machine: *",
         ]
     )
 

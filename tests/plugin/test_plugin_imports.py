@@ -19,6 +19,8 @@ _HEAVY = (
     "respx",
     "pydantic",
     "cel_expr_python",
+    "starlette",
+    "uvicorn",
 )
 
 _SCRIPT = """
