@@ -143,6 +143,7 @@ class DevServer:
             async with anyio.create_task_group() as tasks:
                 self._start_tasks(tasks)
                 await FaceServer(app_of(self._face)).serve(sockets=[sock])
+                self._functions.stop()
                 tasks.cancel_scope.cancel()
             await self._face.host.call(lambda core: core.close())
         finally:

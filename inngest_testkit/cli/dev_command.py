@@ -16,7 +16,7 @@ EXAMPLES = (
     "inngest-testkit dev functions/ --port 9000",
     "inngest-testkit dev -u http://localhost:3000/api/inngest",
     "inngest-testkit dev functions/ --virtual-time --start 2025-06-01T09:00Z",
-    "inngest-testkit dev --require-keys --event-key $KEY --host 0.0.0.0",
+    "inngest-testkit dev --host 0.0.0.0 --require-keys --event-key $KEY",
 )
 
 STATUS = """\
@@ -32,7 +32,7 @@ def dev(
     path: Annotated[
         Path,
         typer.Argument(
-            metavar="[PATH]",
+            metavar="PATH",
             show_default=False,
             help="A folder (every inngest.json and inngest.cue below it), or one such file.  [default: .]",
         ),

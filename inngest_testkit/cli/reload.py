@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio
 import anyio.to_thread
 
-from inngest_testkit.errors import InvalidFunctionsError, SetupError
+from inngest_testkit.errors import SetupError
 from inngest_testkit.functions.loader import FILE_NAMES, load_functions
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from inngest_testkit.functions.model import Function
 
 __all__ = ["Changes", "FolderFunctions"]
+
+#: Milliseconds after which a watcher that saw nothing looks whether it is to stop.
+_LOOK_MS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,11 @@ class FolderFunctions:
         self._path, self._host = path, host
         #: Those that the engine has from there, by id.
         self.functions: dict[str, Function] = {}
+        self._stopped = anyio.Event()
+
+    def stop(self) -> None:
+        """Let `watch` end; a thread of it that waits for changes can only be told, not cancelled."""
+        self._stopped.set()
 
     async def refresh(self) -> Changes:
         """Let the engine have what is there now: changed functions get a new version, those that are gone are retired.
@@ -64,7 +73,7 @@ class FolderFunctions:
         return Changes(added, changed, removed, _ignored(loaded, {*added, *changed}))
 
     async def watch(self, told: Callable[[Changes], None], broken: Callable[[SetupError], None]) -> None:
-        """Refresh whenever a file changes, until cancelled."""
+        """Refresh whenever a file changes, until `stop`."""
         from watchfiles import Change, DefaultFilter, awatch
 
         usual = DefaultFilter()
@@ -76,11 +85,21 @@ class FolderFunctions:
             return usual(change, path) and (name.name in FILE_NAMES or is_folder)
 
         watched = self._path if self._path.is_dir() else self._path.parent
-        last = ""
-        async for _ in awatch(watched, watch_filter=concerns):
+        last, is_first = "", True
+        async for seen in awatch(
+            watched,
+            watch_filter=concerns,
+            stop_event=self._stopped,
+            rust_timeout=_LOOK_MS,
+            yield_on_timeout=True,
+        ):
+            # What changed between loading and watching was seen by neither.
+            if not seen and not is_first:
+                continue
+            is_first = False
             try:
                 changes = await self.refresh()
-            except (InvalidFunctionsError, SetupError) as error:
+            except SetupError as error:
                 if str(error) != last:
                     broken(error)
                 last = str(error)

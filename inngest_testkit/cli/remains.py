@@ -98,12 +98,13 @@ class Remains:
     def read(self) -> Note | None:
         """Return the note of the server before; None without one. Raises `ValueError` for an unreadable one."""
         try:
-            fields = json.loads(self.file.read_text())
+            text = self.file.read_text(errors="replace")
         except FileNotFoundError:
             return None
         except OSError as error:
             raise ValueError(f"{self.file} cannot be read: {error.strerror or error}") from None
         try:
+            fields = json.loads(text)
             note = Note(**{**fields, "open": tuple(LostRun(**run) for run in fields["open"])})
             datetime.fromisoformat(note.noted_at)
         except (TypeError, KeyError, ValueError):

@@ -31,8 +31,8 @@ class Remote:
             return self._wrapped(found)
 
         def call(*given, **named):
-            plain = [each._target if isinstance(each, Remote) else each for each in given]
-            return self._wrapped(self._thread.submit(found, *plain, **named).result())
+            plain, others = map(_plain, given), {key: _plain(each) for key, each in named.items()}
+            return self._wrapped(self._thread.submit(found, *plain, **others).result())
 
         return call
 
@@ -40,6 +40,10 @@ class Remote:
         if isinstance(value, list):
             return [self._wrapped(each) for each in value]
         return Remote(value, self._thread) if type(value).__module__.startswith("playwright") else value
+
+
+def _plain(value):
+    return value._target if isinstance(value, Remote) else value
 
 
 def expect(remote):
