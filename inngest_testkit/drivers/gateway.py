@@ -48,13 +48,19 @@ async def _post(opts: dict[str, Any]) -> StepResponse:
 
 def _authorised(opts: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
     """Return the headers and the query, with the key where the format has it."""
-    headers, key = {str(k): str(v) for k, v in (opts.get("headers") or {}).items()}, str(opts.get("auth_key") or "")
+    given, key = opts.get("headers") or {}, str(opts.get("auth_key") or "")
+    headers = {_written(str(name)): str(value) for name, value in given.items()}
     match opts.get("format"):
         case "anthropic":
-            return {"x-api-key": key, **headers}, {}
+            return {"X-Api-Key": key, **headers}, {}
         case "gemini":
             return headers, {"key": key}
     return {"Authorization": f"Bearer {key}", **headers}, {}
+
+
+def _written(name: str) -> str:
+    """Return a header's name as the server, whose language does so, writes it; some APIs in tests look at the case."""
+    return "-".join(part.capitalize() for part in name.split("-"))
 
 
 def _read(url: str, response: httpx.Response) -> StepResponse:
