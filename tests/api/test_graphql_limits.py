@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging.config
+
 import ariadne
 import httpx
 import pytest
@@ -68,6 +70,14 @@ async def test_a_resolver_that_finds_nothing_says_so_and_the_rest_is_answered(as
     answer = await ask("{ fails inner { leaf } }")
     assert answer["data"] == {"fails": None, "inner": {"leaf": "found"}}
     assert answer["errors"][0]["path"] == ["fails"]
+
+
+async def test_a_mistake_of_the_asker_is_not_logged(ask, caplog):
+    # As an ASGI server does when it starts.
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})
+    assert (await ask("{ fails missing }"))["errors"]
+    assert (await ask("{ fails }"))["errors"]
+    assert caplog.text == ""
 
 
 async def test_a_resolver_that_breaks_is_logged(ask, caplog):

@@ -26,7 +26,7 @@ __all__ = ["MOST_BYTES", "graphql_route"]
 _log = logging.getLogger("inngest_testkit")
 #: What ariadne logs are the mistakes of whoever asks; the answer tells them.
 _SILENT = logging.getLogger("inngest_testkit.graphql")
-_SILENT.disabled = True
+_SILENT.setLevel(logging.CRITICAL + 1)  # `disabled` is undone when logging is configured later
 
 #: The bytes of a request, variables included.
 MOST_BYTES = 1024 * 1024
