@@ -223,6 +223,19 @@ DESCRIPTIONS: Mapping[tuple[str, str], Description] = {
         tag="REST",
         answers={"200": json_answer("The functions.", {"type": "array", "items": {"type": "object"}})},
     ),
+    ("POST", "/v1/signals"): Description(
+        summary="Send a signal to the run that waits for it.",
+        tag="REST",
+        body=_body(_object(signal=_TEXT, data=_ANY)),
+        answers={
+            "200": _OK,
+            "400": json_answer("The signal cannot be.", _PROBLEM),
+            "404": json_answer("No run waits for it.", _PROBLEM),
+            # Source: the server's `pkg/api/apiv1/signals.go`.
+            "500": json_answer("The signal has no name.", _PROBLEM),
+            **_TOO_MUCH,
+        },
+    ),
     ("POST", "/v1/cancellations"): Description(
         summary="Cancel the runs of a function that are under way, of a span of time, and with a condition.",
         tag="REST",

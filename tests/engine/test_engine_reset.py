@@ -8,7 +8,7 @@ import anyio
 import inngest
 import pytest
 
-from inngest_testkit import AsyncEngine, Engine, Function, Step, after, on_cron, on_event
+from inngest_testkit import AsyncEngine, Engine, Event, Function, Step, after, on_cron, on_event
 from inngest_testkit.clock import WallClock
 from inngest_testkit.errors import NotFoundError, SetupError
 from inngest_testkit.queue.memory import MemoryQueue
@@ -97,7 +97,7 @@ def test_events_that_were_kept_are_forgotten_and_no_step_runs_for_them():
     ran = []
     engine = Engine()
     engine.register(Function("f", on_event("f"), steps=[Step("s", lambda: ran.append(1))]))
-    engine._core.keep(engine._core._received("f", None, None, None, None))
+    engine._core.keep([Event("f")])
     engine.reset()
     assert (ran, engine.runs()) == ([], [])
 

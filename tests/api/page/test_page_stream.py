@@ -78,7 +78,9 @@ def test_it_begins_with_where_the_engine_stands_and_tells_each_transition(engine
 def test_nobody_listens_any_more_when_the_reader_is_gone(engine):
     with LiveServer(engine) as server:
         with httpx.stream("GET", f"{server.url}/page/stream") as answer:
-            next(messages(answer.iter_lines()))
+            # Kept, or the connection would end with it.
+            read = messages(answer.iter_lines())
+            next(read)
             assert len(engine._core.journal.listeners) == 1
         until(lambda: not engine._core.journal.listeners)
 
