@@ -175,6 +175,15 @@ DESCRIPTIONS: Mapping[tuple[str, str], Description] = {
         tag="events",
         answers={"200": json_answer("It is.", _object(status={"const": 200}, message=_TEXT))},
     ),
+    ("GET", "/dev"): Description(
+        summary="What server this is, and which functions it has.",
+        tag="SDK",
+        answers={
+            "200": json_answer(
+                "The server.", _object(version=_TEXT, functions={"type": "array", "items": {"type": "object"}})
+            )
+        },
+    ),
     ("POST", "/fn/register"): _REGISTER,
     ("PUT", "/fn/register"): _REGISTER,
     ("POST", "/v1/checkpoint/{run_id}/async"): Description(
@@ -231,8 +240,6 @@ DESCRIPTIONS: Mapping[tuple[str, str], Description] = {
             "200": _OK,
             "400": json_answer("The signal cannot be.", _PROBLEM),
             "404": json_answer("No run waits for it.", _PROBLEM),
-            # Source: the server's `pkg/api/apiv1/signals.go`.
-            "500": json_answer("The signal has no name.", _PROBLEM),
             **_TOO_MUCH,
         },
     ),

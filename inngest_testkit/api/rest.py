@@ -189,7 +189,8 @@ async def _signal(face: Face, request: Request) -> Response:
     if not isinstance(given, dict) or not isinstance(signal or "", str):
         return problem(_BAD, "Invalid signal data")
     if not isinstance(signal, str) or not signal:
-        return problem(_BROKEN, "Failed to receive signal")
+        # The server answers 500, and the caller is to blame.
+        return problem(_BAD, "Invalid signal data: the signal needs a name")
     try:
         data, name = encode(given.get("data")), signal
     except NotJsonError:

@@ -5,6 +5,7 @@ Source: recordings/sdk README, "Registration", `register.json`; the server's `pk
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import uuid
 from functools import partial
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING
 from starlette.routing import Route
 
 from inngest_testkit.api.face import Face, json_reply
+from inngest_testkit.api.reads.functions import config_of
 from inngest_testkit.drivers.scope import call_of_run
 from inngest_testkit.engine.serving import Registration
 from inngest_testkit.errors import InvalidFunctionsError, SetupError
 from inngest_testkit.executor.checkpoints import checkpoint_problem
+from inngest_testkit.ids import workflow_uuid
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 
     from inngest_testkit.engine.serving import Synced
 
-__all__ = ["app_uuid", "registration_of", "routes", "sync"]
+__all__ = ["registration_of", "routes", "sync"]
 
 _EXPECTED_KIND = "x-inngest-expected-server-kind"
 
@@ -32,9 +35,28 @@ _EXPECTED_KIND = "x-inngest-expected-server-kind"
 def routes(face: Face) -> list[Route]:
     """Return the routes that SDKs register at."""
     return [
+        Route("/dev", partial(_about, face)),
         Route("/fn/register", partial(_register, face), methods=["POST", "PUT"]),
         Route("/v1/checkpoint/{run_id}/async", partial(_checkpoint, face), methods=["POST"]),
     ]
+
+
+async def _about(face: Face, _: Request) -> Response:
+    """Say what server this is, and which functions it has. SDKs look here for a dev server."""
+    functions = sorted(face.host.core.plans.values(), key=lambda plan: plan.function.id)
+    strict, keys = face.settings.strict, face.settings.event_keys
+    answer = {
+        "version": f"dev-testkit-{importlib.metadata.version('inngest-testkit')}",
+        "authed": strict,
+        "startOpts": {"require_keys": strict},
+        "functions": [config_of(plan, None) for plan in functions],
+        "handlers": None,
+        "isSingleNodeService": False,
+        "isMissingSigningKey": strict and face.settings.signing_key is None,
+        "isMissingEventKeys": strict and not keys,
+        "features": {},
+    }
+    return json_reply(answer)
 
 
 async def _register(face: Face, request: Request) -> Response:
@@ -54,7 +76,7 @@ async def _register(face: Face, request: Request) -> Response:
         return _error(400, text, plain=True)
     except (ValueError, RecursionError, SetupError) as error:
         return _refused(f"Invalid request: {error}")
-    app_id = app_uuid(synced.registration.app_id)
+    app_id = workflow_uuid(synced.registration.app_id)
     return json_reply(
         {"ok": True, "modified": synced.is_modified, "sync_id": str(uuid.uuid4()), "app_id": app_id}, plain=True
     )
@@ -102,11 +124,6 @@ def registration_of(registered: object) -> Registration:
         raise SetupError(f"functions is a list of objects, found {type(functions).__name__}")
     texts = {name: str(fields.get(name) or "") for name in ("appname", "url", "sdk", "framework")}
     return Registration(texts["appname"], functions, texts["url"], texts["sdk"], texts["framework"])
-
-
-def app_uuid(app_id: str) -> str:
-    """Return an app's id as the server's replies have it: a UUID made from the id that the app gives itself."""
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, app_id))
 
 
 def _error(status: int, text: str, *, plain: bool = False) -> Response:

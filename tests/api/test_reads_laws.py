@@ -159,8 +159,7 @@ def test_no_request_breaks_the_server(method, prefix, segment, tail, query, body
                 path = f"{prefix}/{each}{tail}" if each else f"{prefix}{tail}"
                 content = body if isinstance(body, bytes) else json.dumps(body).encode()
                 answer = await client.request(method, path.replace("%", "%25"), params=query, content=content)
-                # 500 is the recorded answer to a signal without a name.
-                assert answer.status_code < 500 or answer.json()["error"] == "Failed to receive signal"
+                assert answer.status_code < 500
 
     asyncio.run(ask())
 

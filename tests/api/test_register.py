@@ -212,3 +212,15 @@ async def test_with_a_signing_key_calls_are_signed(engine):
 def test_a_signing_key_is_hexadecimal():
     with pytest.raises(SetupError, match="signing_key is hexadecimal"):
         ApiSettings(signing_key="secret")
+
+
+async def test_the_server_says_which_functions_it_has(client):
+    """In the shape that was recorded, without versions and without options of another server."""
+    await client.post("/fn/register", json=registration(GREET, ASK))
+    answer = (await client.get("/dev")).json()
+    [recorded] = [each["response"]["body"] for each in RECORDED["after"] if each["request"]["path"] == "/dev"]
+    assert answer.keys() == recorded.keys()
+    assert [function["slug"] for function in answer["functions"]] == ["shop-ask", "shop-greet"]
+    assert answer["functions"][0].keys() | {"fv"} == recorded["functions"][0].keys()
+    assert answer["functions"][0]["steps"][0]["uri"] == f"{URL}?fnId=shop-ask&stepId=step"
+    assert answer["version"].startswith("dev-")

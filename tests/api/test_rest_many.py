@@ -151,7 +151,7 @@ async def test_a_wait_may_take_the_place_of_another(engine, client, signalled):
         ('"x"', 400, "Invalid signal data"),
         ("x", 400, "Invalid signal data"),
         ('{"signal": 1}', 400, "Invalid signal data"),
-        ("{}", 500, "Failed to receive signal"),
+        ("{}", 400, "Invalid signal data: the signal needs a name"),
         ('{"signal": "nobody"}', 404, "No signal found"),
     ],
 )
