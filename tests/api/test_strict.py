@@ -8,14 +8,14 @@ import anyio
 import httpx
 import pytest
 
-from inngest_testkit import AsyncEngine, Engine
+from inngest_testkit import Engine
 from inngest_testkit.api import ApiSettings
 from inngest_testkit.api.keys import create_key, revoke_key
+from inngest_testkit.api.server import LiveServer
 from inngest_testkit.data_store.memory import MemoryDataStore
 from inngest_testkit.errors import SetupError
 
 from .conftest import client_of
-from .served import serving
 
 STRICT = ApiSettings(strict=True, event_keys=("from-the-start", "another_1"))
 
@@ -111,11 +111,12 @@ def test_settings_show_no_keys():
 
 def test_no_key_is_logged(caplog, capfd):
     """Neither here nor by the server around it, whatever becomes of the request."""
+    for client_log in ("httpx", "httpcore"):
+        caplog.set_level(logging.CRITICAL, logger=client_log)
     caplog.set_level(logging.DEBUG)
-    logging.getLogger("httpx").setLevel(logging.CRITICAL)  # the client's own log
-    logging.getLogger("httpcore").setLevel(logging.CRITICAL)
-    key, engine = "the-secret-key", AsyncEngine()
-    with serving(engine, ApiSettings(strict=True, event_keys=(key,))) as url, httpx.Client(base_url=url) as client:
+    key, engine = "the-secret-key", Engine()
+    server = LiveServer(engine, settings=ApiSettings(strict=True, event_keys=(key,)))
+    with server, httpx.Client(base_url=server.url) as client:
         fails = engine._core.keep
         for content in (b'{"name": "e"}', b"[", b"\xff"):
             client.post(f"/e/{key}", content=content)
