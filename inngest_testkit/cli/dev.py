@@ -135,21 +135,24 @@ class DevServer:
         from inngest_testkit.api.app import app_of
         from inngest_testkit.api.foreground import FaceServer
 
-        loaded = await self._functions.refresh()
-        self._tell_lost()
-        self._tell_start(loaded)
-        self._journal.listeners.append(self._log.see)
-        try:
-            async with anyio.create_task_group() as tasks:
-                self._start_tasks(tasks)
-                await FaceServer(app_of(self._face)).serve(sockets=[sock])
-                self._functions.stop()
-                tasks.cancel_scope.cancel()
-            await self._face.host.call(lambda core: core.close())
-        finally:
-            self._remains.end(self._journal, self._log.counts)
-            self._tell_end()
-            self._log.flush()
+        server = FaceServer(app_of(self._face))
+        # From the first word on: who reads that the server is there may stop it.
+        with server.capture_signals():
+            loaded = await self._functions.refresh()
+            self._tell_lost()
+            self._tell_start(loaded)
+            self._journal.listeners.append(self._log.see)
+            try:
+                async with anyio.create_task_group() as tasks:
+                    self._start_tasks(tasks)
+                    await server.serve(sockets=[sock])
+                    self._functions.stop()
+                    tasks.cancel_scope.cancel()
+                await self._face.host.call(lambda core: core.close())
+            finally:
+                self._remains.end(self._journal, self._log.counts)
+                self._tell_end()
+                self._log.flush()
 
     def _start_tasks(self, tasks: TaskGroup) -> None:
         tasks.start_soon(self._log.run)

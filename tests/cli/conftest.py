@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from inngest_testkit import AsyncEngine
+from inngest_testkit import Engine
+from inngest_testkit.api.server import LiveServer
 from inngest_testkit.cli import main
-from tests.api.served import serving
 
 DOCKER = {"type": "docker"}
 
@@ -111,7 +111,7 @@ def nightly(project):
 class CoreApi:
     """A server that functions are deployed to; `versions` shows a function's, by number and whether they are live."""
 
-    engine: AsyncEngine
+    engine: Engine
     url: str
 
     def versions(self, function_id: str) -> list[tuple[int, bool]]:
@@ -121,9 +121,9 @@ class CoreApi:
 
 @pytest.fixture
 def core_api():
-    engine = AsyncEngine()
-    with serving(engine) as url:
-        yield CoreApi(engine, url)
+    engine = Engine()
+    with LiveServer(engine) as server:
+        yield CoreApi(engine, server.url)
 
 
 DOCKER_SCRIPT = """\

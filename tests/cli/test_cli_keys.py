@@ -7,9 +7,9 @@ import re
 import httpx
 import pytest
 
-from inngest_testkit import AsyncEngine
+from inngest_testkit import Engine
 from inngest_testkit.api import ApiSettings
-from tests.api.served import serving
+from inngest_testkit.api.server import LiveServer
 
 
 @pytest.fixture
@@ -69,7 +69,8 @@ def test_a_name_that_is_none_is_told(keys):
 
 
 def test_events_are_taken_with_a_key_until_it_is_revoked(cli):
-    with serving(AsyncEngine(), ApiSettings(strict=True)) as url:
+    with LiveServer(Engine(), settings=ApiSettings(strict=True)) as server:
+        url = server.url
 
         def send(key):
             return httpx.post(f"{url}/e/{key}", json={"name": "a", "data": {}}).status_code
