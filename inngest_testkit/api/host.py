@@ -16,7 +16,7 @@ from inngest_testkit.engine import AsyncEngine, Engine
 from inngest_testkit.errors import SetupError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
     from typing import Any
 
     from inngest_testkit.data_store.base import DataStore
@@ -70,9 +70,10 @@ class Host(Protocol):
         """
         ...
 
-    async def call(self, work: Callable[[Core], Coroutine[Any, Any, T]]) -> T:
+    async def call(self, work: Callable[[Core], Coroutine[Any, Any, T]], *, after_kept: bool = True) -> T:
         """Let the engine do something, after whatever it is doing; raises what the work raises.
 
+        `after_kept`: after what was taken meanwhile, and all that it caused.
         Raises `UsageError` when it is not the call's turn after `TURN_S` seconds.
         """
         ...
@@ -133,7 +134,7 @@ class _Woken(ABC):
         """See `Host.is_busy`."""
 
     @abstractmethod
-    async def call(self, work: Callable[[Core], Coroutine[Any, Any, T]]) -> T:
+    async def call(self, work: Callable[[Core], Coroutine[Any, Any, T]], *, after_kept: bool = True) -> T:
         """See `Host.call`."""
 
     @abstractmethod
@@ -152,7 +153,8 @@ class _Woken(ABC):
         """See `Host.take`."""
         ids = self.core.keep(events, self.core.ids_over_http, chosen)
         # An app that sends while the engine waits for its answer must not wait for the engine.
-        await self._now(_deliver, after_kept=False)
+        # Nor may one that sends be told to send again what is taken.
+        await self._tried(self._now(_deliver, after_kept=False))
         self._woken.set()
         return ids
 
@@ -200,8 +202,11 @@ class _Woken(ABC):
                 last = now
 
     async def _try(self, work: Callable[[Core], Coroutine[Any, Any, object]]) -> bool:
+        return await self._tried(self.call(work))
+
+    async def _tried(self, work: Awaitable[object]) -> bool:
         try:
-            await self.call(work)
+            await work
         except Exception as error:  # noqa: BLE001 - one event's trouble must not end the work of all others
             _log.exception("the engine could not work what was taken")
             self.errors.append(error)
@@ -222,9 +227,11 @@ class AsyncHost(_Woken):
         live = self.core.live
         return self.engine._lock.statistics().locked if live is None else live.is_busy  # noqa: SLF001
 
-    async def call(self, work: Callable[[Core], Coroutine[Any, Any, T]]) -> T:
+    async def call(self, work: Callable[[Core], Coroutine[Any, Any, T]], *, after_kept: bool = True) -> T:
         """See `Host.call`."""
-        return await self.engine._call(work(self.core), wait_s=TURN_S, of_server=True)  # noqa: SLF001
+        return await self.engine._call(  # noqa: SLF001
+            work(self.core), wait_s=TURN_S, of_server=True, after_kept=after_kept
+        )
 
     async def _now(self, work: Callable[[Core], Coroutine[Any, Any, object]], *, after_kept: bool = True) -> bool:
         if self.core.live is None and self.is_busy:
@@ -260,12 +267,14 @@ class ThreadHost(_Woken):
         """See `Host.is_busy`."""
         return self.engine._busy  # noqa: SLF001
 
-    async def call(self, work: Callable[[Core], Coroutine[Any, Any, T]]) -> T:
+    async def call(self, work: Callable[[Core], Coroutine[Any, Any, T]], *, after_kept: bool = True) -> T:
         """See `Host.call`. One that is cancelled before its turn does nothing."""
         wanted = True
 
         def in_turn() -> T:
-            return self.engine._when_free(work(self.core), lambda: wanted, TURN_S)  # noqa: SLF001
+            return self.engine._when_free(  # noqa: SLF001
+                work(self.core), lambda: wanted, TURN_S, after_kept=after_kept
+            )
 
         try:
             # What is under way is not waited for: the server stops, the engine is done when it is done.

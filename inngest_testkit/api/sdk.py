@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import uuid
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -76,9 +75,15 @@ async def _register(face: Face, request: Request) -> Response:
         return _error(400, text, plain=True)
     except (ValueError, RecursionError, SetupError) as error:
         return _refused(f"Invalid request: {error}")
-    app_id = workflow_uuid(synced.registration.app_id)
+    app_id, sync_id = workflow_uuid(synced.registration.app_id), str(face.host.core.ids_over_http.uuid())
     return json_reply(
-        {"ok": True, "modified": synced.is_modified, "sync_id": str(uuid.uuid4()), "app_id": app_id}, plain=True
+        {
+            "ok": True,
+            "modified": synced.is_modified,
+            "sync_id": sync_id,
+            "app_id": app_id,
+        },
+        plain=True,
     )
 
 

@@ -208,8 +208,7 @@ class AsyncEngine(Surface):
 
     async def reset(self) -> None:
         """See `Engine.reset`. On a wall clock, what is worked is stopped, and the clock stays as it is."""
-        self._core.drop_kept()
-        await self._call(self._core.reset())
+        await self._call(self._core.reset(), after_kept=False)
 
     @property
     def queue(self) -> AsyncQueueView:

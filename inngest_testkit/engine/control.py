@@ -47,7 +47,7 @@ class Control:
         core = self._core
         if core.live is not None and core.live.is_busy:
             return False
-        if self.is_held:
+        if self.is_held and not (core.live is not None and core.live.drains):
             return True
         due = core.next_due
         return not core.has_kept and (due is None or due > core.clock.now())
@@ -76,12 +76,12 @@ class Control:
         if live is None:
             await core.settle(core.clock.now())
             return
-        was_held, live.is_held = live.is_held, False
+        live.drains += 1
         try:
             live.wake()
             await self._wait(lambda: self.is_idle, limit)
         finally:
-            live.is_held = was_held
+            live.drains -= 1
 
     async def run_to_idle(self, limit: Duration) -> None:
         """Work until all runs are over, or wait for nothing but events, or for what never comes to their turn.

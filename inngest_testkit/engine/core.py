@@ -199,10 +199,6 @@ class Core:
         """Whether events from clients wait for the engine."""
         return bool(self._lockstep.inbox)
 
-    def drop_kept(self) -> None:
-        """Forget what `keep` took and nothing was done about."""
-        self._lockstep.inbox.clear()
-
     async def after_kept(self, work: Coroutine[Any, Any, T]) -> T:
         """Work what `keep` took, then what is asked for."""
         try:
@@ -364,8 +360,14 @@ class Core:
     async def after_work(self) -> None:
         """Drop the runs that are over and not kept, and ask when something is due next."""
         while self._over:
-            await self._state.delete(self._over[0])
-            self.journal.forget(self._over.popleft())
+            # Taken first, since several may be here at once; put back when the store refuses.
+            run_id = self._over.popleft()
+            try:
+                await self._state.delete(run_id)
+            except BaseException:
+                self._over.appendleft(run_id)
+                raise
+            self.journal.forget(run_id)
         if self.remembers_due:
             self._next_due = await self._lockstep.next_due()
 

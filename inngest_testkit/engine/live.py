@@ -6,12 +6,15 @@ import logging
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 
 from inngest_testkit.queue.base import LEASE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
+
+    from anyio.abc import TaskGroup
 
     from inngest_testkit.clock import Clock
     from inngest_testkit.engine.lockstep import Lockstep
@@ -22,6 +25,9 @@ __all__ = ["WORKERS", "Live"]
 
 #: How many items are worked at once. The server's default is the same (recordings/sdk `rest_reads`, `/dev`).
 WORKERS = 100
+
+#: Seconds until a store that failed is asked again.
+AFTER_FAILURE_S = 1.0
 
 _log = logging.getLogger("inngest_testkit")
 
@@ -51,6 +57,8 @@ class Live:
         self._woken, self._worked = anyio.Event(), anyio.Event()
         #: While true no item is handed to a worker; events are still matched.
         self.is_held = False
+        #: How many wait for the queue to be drained, held or not.
+        self.drains = 0
         #: Whether events are handed to the runner, and due items to workers. Where another process does the one or the
         #: other, they are left in their store.
         self.delivers = self.works = True
@@ -68,7 +76,7 @@ class Live:
 
     @property
     def _takes_work(self) -> bool:
-        return self.works and not self.is_held and not self._is_stopped
+        return self.works and (not self.is_held or self.drains > 0) and not self._is_stopped
 
     def wake(self) -> None:
         """Look for events and due items now."""
@@ -80,19 +88,30 @@ class Live:
             tasks.start_soon(self._keep_leases)
             while True:
                 self._woken = anyio.Event()
-                if self.delivers:
-                    await self._lockstep.deliver()
-                else:
-                    await self._lockstep.publish_kept()
-                await self._after()
-                # An event that starts nothing is work that is done, too.
-                self._tell_waiting()
-                free = self._workers - len(self._leases) if self._takes_work else 0
-                leases = await self._queue.lease(self._clock.now(), free) if free else ()
-                for lease in leases:
-                    self._leases[lease.item.id] = lease
-                    tasks.start_soon(self._work, lease)
-                await self._wait(is_full=free == 0)
+                try:
+                    free = await self._hand_out(tasks)
+                    await self._wait(is_full=free == 0)
+                except Exception:  # noqa: BLE001 - whatever a store raises must not end the work of all
+                    _log.exception("a store failed; the work goes on in %g s", AFTER_FAILURE_S)
+                    await anyio.sleep(AFTER_FAILURE_S)
+
+    async def _hand_out(self, tasks: TaskGroup) -> int:
+        """Hand events to the runner and due items to workers; return how many workers were free."""
+        if self.delivers:
+            await self._lockstep.deliver()
+        else:
+            await self._lockstep.publish_kept()
+        await self._after()
+        # An event that starts nothing is work that is done, too.
+        self._tell_waiting()
+        free = self._workers - len(self._leases) if self._takes_work else 0
+        for lease in await self._queue.lease(self._clock.now(), free) if free else ():
+            self._leases[lease.item.id] = lease
+            self._workers_of[lease.item.id] = worker = anyio.CancelScope()
+            if self._is_stopped:
+                worker.cancel()
+            tasks.start_soon(self._work, lease, worker)
+        return free
 
     async def _wait(self, *, is_full: bool) -> None:
         """Return when something is due, or may be."""
@@ -103,16 +122,17 @@ class Live:
         with anyio.move_on_after(max(0.0, (due - self._clock.now()).total_seconds())):
             await self._woken.wait()
 
-    async def _work(self, lease: Lease) -> None:
+    async def _work(self, lease: Lease, worker: anyio.CancelScope) -> None:
         try:
-            with anyio.CancelScope() as self._workers_of[lease.item.id]:
+            with worker:
+                await anyio.lowlevel.checkpoint_if_cancelled()
                 await self._executor.work(lease)
                 await self._after()
         except Exception:  # noqa: BLE001 - whatever a store raises must not end the others
             _log.exception("%r could not be worked; it is tried again in %s", lease.item, LEASE)
         finally:
             del self._leases[lease.item.id]
-            self._workers_of.pop(lease.item.id, None)
+            del self._workers_of[lease.item.id]
             self._woken.set()
             self._tell_waiting()
 

@@ -45,10 +45,10 @@ class Engine(Surface):
     `seed` makes the ids; `start` is the first moment (2024-01-01T00:00:00Z). With `auto=False` nothing is worked
     until `run_next`. `max_steps` bounds the items worked in one call. `freeze=True` lets `datetime.now()` and
     `time.time()` tell the engine's time while it works (needs the extra `[time]`). `keep` says which runs that are
-    over stay readable: `"all"`, `"failed"` (those that did not complete), or the last so many; with a run its event's
-    id is forgotten, and of events and what they did the last 10 000 stay. `jitter=True` adds
-    the server's random share to the delay of retries, from the seed; `retry_interval` fixes the delay, as the dev
-    server's option of that name. `limits` are the server's, see `Limits`. `nondeterminism` says what happens when
+    over stay readable: `"all"`, `"failed"` (those that did not complete), or the last so many; of events and what
+    they did the last 10 000 stay then, and the ids of events count for their 24 hours all the same. `clock` replaces
+    the fake clock. `jitter=True` adds the server's random share to the delay of retries, from the seed;
+    `retry_interval` fixes the delay, as the dev server's option of that name. `limits` are the server's, see `Limits`. `nondeterminism` says what happens when
     two entries of a run disagree on their steps: a warning, an error that fails the run, or nothing. `data`, `events`,
     `queue` and `state` replace the stores in memory, `drivers` adds or replaces drivers. `chooser` decides what comes
     first where several things are due at once, `gate` stands before every operation of a store.
@@ -98,14 +98,14 @@ class Engine(Surface):
             # Whoever looks while another thread works sees what is done so far: that thread may wait for this one.
             self._if_free(self._core.take([]))
 
-    def _call(self, work: Coroutine[Any, Any, T]) -> T:
+    def _call(self, work: Coroutine[Any, Any, T], *, after_kept: bool = True) -> T:
         problem = self._misuse()
         if problem:
             work.close()
             raise UsageError(problem)
         try:
             with self._turns.wait() if self._turns else _AS_IT_IS:
-                result = self._work(work)
+                result = self._work(work, after_kept=after_kept)
         finally:
             work.close()  # does nothing to what was worked
         self._core.emit_warnings()
@@ -122,12 +122,14 @@ class Engine(Surface):
         finally:
             self._busy = False
 
-    def _when_free(self, work: Coroutine[Any, Any, T], is_wanted: Callable[[], bool], wait_s: float) -> T:
+    def _when_free(
+        self, work: Coroutine[Any, Any, T], is_wanted: Callable[[], bool], wait_s: float, *, after_kept: bool = True
+    ) -> T:
         """Do something in turn, for a server's thread, as `Turns.wait`; warnings wait for a call of the user's."""
         assert self._turns is not None  # noqa: S101 - a server shares its engine
         try:
             with self._turns.wait(wait_s, is_wanted):
-                return self._work(work)
+                return self._work(work, after_kept=after_kept)
         finally:
             work.close()
 
@@ -298,8 +300,7 @@ class Engine(Surface):
         same sends get the same ids again. Views of earlier runs raise `NotFoundError` from then on. Raises `SetupError`
         for an engine whose events, queue, state or flow are not in memory; nothing changes then.
         """
-        self._core.drop_kept()
-        self._call(self._core.reset())
+        self._call(self._core.reset(), after_kept=False)
 
     @property
     def queue(self) -> SyncQueueView:

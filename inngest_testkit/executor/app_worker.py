@@ -9,10 +9,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.drivers.base import StepResponse
-from inngest_testkit.errors import MockError, NotJsonError
+from inngest_testkit.errors import MockError, NotFoundError, NotJsonError
 from inngest_testkit.executor.app_attempts import RunItem
 from inngest_testkit.executor.checkpoints import Checkpoints, step_end
-from inngest_testkit.executor.open_runs import is_open
 from inngest_testkit.executor.operations import Group
 from inngest_testkit.executor.stand_ins import WAITS
 from inngest_testkit.lifecycle.steps import NOTHING, StepEnd, discovery_token
@@ -160,10 +159,11 @@ class AppWorker:
         takes = None if of.step is None else await self._stand_ins.takes(of, mock)
         if response is None:
             called = await self._call(of)
-            if not self._alone:
-                if not await is_open(self._state, of.item.run_id):
-                    return False
-                of = replace(of, state=await self._state.load(of.item.run_id))
+        now = await self._as_it_is_now(of)
+        if now is None:
+            return False
+        of = now
+        if response is None:
             if called.checkpointed:
                 of = await self._checkpoints.keep(of, called)
             if mock is not None:
@@ -179,6 +179,16 @@ class AppWorker:
             return True
         await self._stand_ins.answered(of, response)
         return False
+
+    async def _as_it_is_now(self, of: RunItem) -> RunItem | None:
+        """Return the item with its run as it is after others may have been worked; None when the run is over."""
+        if self._alone:
+            return of
+        try:
+            state = await self._state.load(of.item.run_id)
+        except NotFoundError:
+            return None
+        return None if state.is_over else replace(of, state=state)
 
     def _overflow(self, of: RunItem) -> Failure | None:
         # A group may go beyond the limit: only the call after it is refused.

@@ -12,7 +12,6 @@ from inngest_testkit.clock import later
 from inngest_testkit.drivers.base import StepRequest, StepResponse
 from inngest_testkit.errors import NotFoundError
 from inngest_testkit.executor.dag import DagWalker, EdgeError
-from inngest_testkit.executor.open_runs import is_open
 from inngest_testkit.executor.retries import MAX_ATTEMPTS
 from inngest_testkit.functions.model import TRIGGER
 from inngest_testkit.lifecycle.edges import finish_item
@@ -161,7 +160,7 @@ class DagWorker:
             batch=state.run.batch,
         )
         response = await self._drivers.execute(request)
-        if not self._alone and not await is_open(self._state, item.run_id):
+        if not self._alone and await self._is_over(item.run_id):
             return False
         if response.takes:
             until = later(self._clock.now(), response.takes)
@@ -170,6 +169,12 @@ class DagWorker:
             return True
         await self._finish(item, response, plan, once=once)
         return False
+
+    async def _is_over(self, run_id: str) -> bool:
+        try:
+            return (await self._state.load(run_id)).is_over
+        except NotFoundError:
+            return True  # and dropped
 
     async def _finish(self, item: QueueItem, response: StepResponse, plan: FunctionPlan, *, once: bool) -> None:
         """Keep what became of an attempt, and queue what follows from it."""

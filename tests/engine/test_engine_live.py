@@ -7,12 +7,14 @@ from datetime import timedelta
 
 import anyio
 import anyio.lowlevel
+import inngest
 import pytest
 
 from inngest_testkit import AsyncEngine, Engine, Function, RunStatus, Step, after, on_event
 from inngest_testkit.clock import WallClock
 from inngest_testkit.errors import SetupError
 from inngest_testkit.queue.base import LEASE
+from inngest_testkit.state.memory import MemoryStateStore
 
 pytestmark = pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
 
@@ -204,3 +206,138 @@ async def test_what_the_work_warns_of_is_logged(caplog):
         while not caplog.text:
             await anyio.lowlevel.checkpoint()
         assert "function 'f' was not started" in caplog.text
+
+
+async def test_what_a_mock_answers_after_its_run_was_cancelled_is_dropped():
+    """The history ends with the run."""
+    begun, go, answered = anyio.Event(), anyio.Event(), anyio.Event()
+    client = inngest.Inngest(app_id="shop", is_production=False)
+
+    @client.create_function(fn_id="f", trigger=inngest.TriggerEvent(event="go"))
+    def function(ctx: inngest.ContextSync) -> object:
+        return ctx.step.run("a", lambda: 1)
+
+    async def slow():
+        begun.set()
+        await go.wait()
+        answered.set()
+        return 2
+
+    async with working() as engine:
+        await engine.serve(client, [function])
+        engine.mock("f", "a", side_effect=slow)
+        run = (await engine.send("go")).run
+        await begun.wait()
+        await engine.cancel(run)
+        ended = len(run.history)
+        go.set()
+        await answered.wait()
+        while engine._core.live.is_busy:
+            await anyio.lowlevel.checkpoint()
+        assert len(run.history) == ended
+        assert engine._core.pending() == ()
+
+
+async def test_a_store_that_fails_once_does_not_end_the_work(monkeypatch, caplog):
+    monkeypatch.setattr("inngest_testkit.engine.live.AFTER_FAILURE_S", 0.01)
+    failures = [OSError("the queue is away")]
+
+    class Gate:
+        async def pass_through(self, store, operation, call):
+            if (store, operation) == ("queue", "lease") and failures:
+                raise failures.pop()
+            return await call()
+
+    async with working(gate=Gate()) as engine:
+        await engine.register(Function("f", on_event("go"), steps=[Step("a", lambda: 1)]))
+        await engine.run_until_complete(await engine.send("go"))
+    assert "the queue is away" in caplog.text
+
+
+async def test_a_queue_that_is_held_stays_so_after_drains_that_overlap():
+    begun, go = anyio.Event(), anyio.Event()
+
+    async def slow():
+        begun.set()
+        await go.wait()
+
+    async with working() as engine:
+        control = engine._core.control
+        await engine.register(Function("f", on_event("go"), steps=[Step("a", slow)]))
+        await control.hold()
+        await engine.send("go")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(control.drain, "10s")
+            await begun.wait()
+            tasks.start_soon(control.drain, "10s")
+            await anyio.lowlevel.checkpoint()
+            go.set()
+        assert control.is_held
+        run = (await engine.send("go")).run
+        await anyio.lowlevel.checkpoint()
+        assert not run.steps
+
+
+async def test_a_queue_that_is_held_while_it_is_drained_is_held_afterwards():
+    begun, go = anyio.Event(), anyio.Event()
+
+    async def slow():
+        begun.set()
+        await go.wait()
+
+    async with working() as engine:
+        control = engine._core.control
+        await engine.register(Function("f", on_event("go"), steps=[Step("a", slow)]))
+        await engine.send("go")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(control.drain, "10s")
+            await begun.wait()
+            await control.hold()
+            go.set()
+        assert control.is_held
+
+
+async def test_a_reset_stops_work_that_was_handed_out_and_has_not_begun():
+    """However few turns of the loop lie between: no step is waited for."""
+    begun = []
+
+    async def endless():
+        begun.append(1)
+        await anyio.sleep_forever()
+
+    async with working() as engine:
+        await engine.register(Function("f", on_event("go"), steps=[Step("a", endless)]))
+        for turns in range(8):
+            await engine.send("go")
+            for _ in range(turns):
+                await anyio.lowlevel.checkpoint()
+            await engine.reset()
+            assert not engine._core.live.is_busy
+
+
+async def test_runs_are_dropped_once_by_a_store_that_suspends(caplog):
+    """Several items may end at once."""
+
+    class Slow:
+        def __init__(self):
+            self._inner, self.deleted = MemoryStateStore(), []
+
+        def __getattr__(self, name):
+            method = getattr(self._inner, name)
+
+            async def suspended(*args, **named):
+                if name == "delete":
+                    self.deleted.append(args[0])
+                await anyio.lowlevel.checkpoint()
+                return await method(*args, **named)
+
+            return suspended if callable(method) else method
+
+    store = Slow()
+    async with working(state=store, keep=1) as engine:
+        await engine.register(Function("f", on_event("go"), steps=[Step("a", lambda: 1)]))
+        await engine.send([{"name": "go"}] * 20)
+        while len(store.deleted) < 19 or engine._core.live.is_busy:
+            await anyio.lowlevel.checkpoint()
+    assert len(set(store.deleted)) == len(store.deleted) == 19
+    assert "could not be worked" not in caplog.text

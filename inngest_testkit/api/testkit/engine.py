@@ -63,8 +63,7 @@ def routes(face: Face) -> list[Route]:
 async def _reset(face: Face, request: Request) -> ClockAnswer:
     """Forget all but functions and apps: runs, events, mocks, the queue; the clock goes back to its start."""
     await body_of(face, request, Nothing)
-    face.host.core.drop_kept()
-    await face.host.call(lambda core: core.reset())
+    await face.host.call(lambda core: core.reset(), after_kept=False)
     return clock_of(face)
 
 
