@@ -48,10 +48,11 @@ class Engine(Surface):
     over stay readable: `"all"`, `"failed"` (those that did not complete), or the last so many; of events and what
     they did the last 10 000 stay then, and the ids of events count for their 24 hours all the same. `clock` replaces
     the fake clock. `jitter=True` adds the server's random share to the delay of retries, from the seed;
-    `retry_interval` fixes the delay, as the dev server's option of that name. `limits` are the server's, see `Limits`. `nondeterminism` says what happens when
-    two entries of a run disagree on their steps: a warning, an error that fails the run, or nothing. `data`, `events`,
-    `queue` and `state` replace the stores in memory, `drivers` adds or replaces drivers. `chooser` decides what comes
-    first where several things are due at once, `gate` stands before every operation of a store.
+    `retry_interval` fixes the delay, as the dev server's option of that name. `limits` are the server's, see `Limits`.
+    `nondeterminism` says what happens when two entries of a run disagree on their steps: a warning, an error that fails
+    the run, or nothing. `data`, `events`, `queue`, `state` and `flow` replace the stores in memory, `drivers` adds or
+    replaces drivers. `chooser` decides what comes first where several things are due at once, `gate` stands before
+    every operation of a store.
 
     Everything runs in the calling thread: a sync step with no event loop around it, an async step on a loop of the
     engine's own. The engine belongs to the thread that made it, and cannot be called from a running event loop
