@@ -49,6 +49,7 @@ RULES: Rules = (
     ("/openapi.json", Callers.ANYONE),
     # The page's files; they have nothing of the engine in them.
     ("/", Callers.ANYONE),
+    ("/page/index.html", Callers.ANYONE),
     ("/page/*.js", Callers.ANYONE),
     ("/page/*.css", Callers.ANYONE),
     ("/page/*.svg", Callers.ANYONE),
