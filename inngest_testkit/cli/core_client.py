@@ -57,7 +57,7 @@ class CoreClient:
         if not isinstance(data, dict) or len(data) != 1:
             detail = said.get("error") if isinstance(said, dict) else ""
             if detail and answer.status_code == _FORBIDDEN:
-                raise CommandFailedError(f"the Core API at {self._url} is not for this machine: {detail}")
+                raise CommandFailedError(f"the Core API at {self._url} refuses: {detail}")
             raise CommandFailedError(
                 f"what answers at {self._url} is no Core API (status {answer.status_code})"
                 + (f": {detail}" if detail else f"; {_SERVE}")

@@ -148,7 +148,7 @@ def test_a_server_that_is_open_to_its_own_machine_only_says_so(cli, called):
     with listening(app) as url:
         ended = cli("keys", "list", "--api-url", url)
     assert ended.status == 1
-    assert f"the Core API at {url}/gql is not for this machine: /gql is open to this machine only" in ended.err
+    assert f"the Core API at {url}/gql refuses: /gql is open to this machine only" in ended.err
 
 
 @pytest.mark.parametrize("url", ["", "localhost:8300", "ftp://x", "http://", "http://x:port"])
