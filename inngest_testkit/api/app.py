@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from starlette.responses import Response
 
 from inngest_testkit.api import events, openapi, rest, sdk, testkit
+from inngest_testkit.api.callers import CORE_RULES, RULES, Rules, guarded
 from inngest_testkit.api.face import BodyError, Face, json_reply
 from inngest_testkit.api.graphql import queries
 from inngest_testkit.api.graphql.core_api import core_routes, signpost
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from starlette.requests import Request
-    from starlette.routing import BaseRoute
+    from starlette.routing import Route
 
 __all__ = ["PARTS", "Part", "app_of", "make_app", "make_core_app"]
 
 #: A part of the face: it makes its routes.
-Part: TypeAlias = "Callable[[Face], Sequence[BaseRoute]]"
+Part: TypeAlias = "Callable[[Face], Sequence[Route]]"
 
 #: The parts of the face.
 PARTS: tuple[Part, ...] = (
@@ -55,7 +56,7 @@ def make_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None =
 
 def make_core_app(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None = None) -> Starlette:
     """Return an ASGI application that has the Core API alone; otherwise as `make_app`."""
-    return app_of(_face(engine, settings), (core_routes, signpost))
+    return app_of(_face(engine, settings), (core_routes, signpost), CORE_RULES)
 
 
 def _face(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None) -> Face:
@@ -63,8 +64,11 @@ def _face(engine: Engine | AsyncEngine | Host, settings: ApiSettings | None) -> 
     return Face(host, settings or ApiSettings())
 
 
-def app_of(face: Face, parts: Sequence[Part] = PARTS, *, works: bool = True) -> Starlette:
-    """Return the application of some parts of a face; `works`: its lifespan works what arrives."""
+def app_of(face: Face, parts: Sequence[Part] = PARTS, rules: Rules = RULES, *, works: bool = True) -> Starlette:
+    """Return the application of some parts of a face; `works`: its lifespan works what arrives.
+
+    `rules` say who may call its routes; raises `KeyError` for a route that none is for.
+    """
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -76,7 +80,7 @@ def app_of(face: Face, parts: Sequence[Part] = PARTS, *, works: bool = True) -> 
             tasks.cancel_scope.cancel()
 
     app = Starlette(
-        routes=[route for part in parts for route in part(face)],
+        routes=[guarded(face, route, rules) for part in parts for route in part(face)],
         middleware=[Middleware(Guard, hosts=face.settings.hosts)],
         exception_handlers={BodyError: _body_error, 405: _not_allowed},
         lifespan=lifespan,

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-__all__ = ["DESCRIPTIONS", "GUARDED", "Description", "Schema", "json_answer"]
+from inngest_testkit.api.callers import Callers
+
+__all__ = ["DESCRIPTIONS", "GUARDED", "REFUSED", "Description", "Schema", "json_answer"]
 
 #: A JSON schema, or a part of an OpenAPI description.
 Schema: TypeAlias = Mapping[str, Any]
@@ -70,9 +72,20 @@ _TOO_MUCH: Mapping[str, Schema] = {
 #: What any route may answer, whatever it is asked.
 GUARDED: Mapping[str, Schema] = {
     "403": json_answer(
-        "The request comes from a page of another origin, or calls the server by a name that is not its own.",
+        "The request comes from a page of another origin, or calls the server by a name that is not its own, or comes "
+        "from another machine to what is open to this one only.",
         _object(error=_TEXT),
     )
+}
+#: What routes answer besides, by who may call them.
+REFUSED: Mapping[Callers, Mapping[str, Schema]] = {
+    Callers.APPS: {"401": json_answer("The app's signing key is not the server's.", _PROBLEM)},
+    Callers.READERS: {
+        "401": json_answer(
+            "The request comes from another machine, without the server's signing key; only where there is one.",
+            _PROBLEM,
+        )
+    },
 }
 _SEND = Description(
     summary="Send an event, or a list of events that arrive together. `ids` name them in the answer.",
@@ -98,15 +111,12 @@ _REGISTER = Description(
     answers={
         "200": _text_answer('`{"ok": true, "modified": ..., "sync_id": ..., "app_id": ...}`'),
         "400": _text_answer("Every problem of every function; nothing was changed."),
-        "401": json_answer("The app's signing key is not the server's.", _PROBLEM),
         **_TOO_MUCH,
     },
 )
-_UNSIGNED = json_answer("The app's signing key is not the server's.", _PROBLEM)
 _STATE: Mapping[str, Schema] = {
     "200": _text_answer("JSON"),
     "400": _text_answer("The id is no run's."),
-    "401": _text_answer("The app's signing key is not the server's."),
     "410": _text_answer("The run is over, or not known."),
 }
 _METADATA = {"type": "object", "required": ["fetched_at"], "properties": {"fetched_at": _TEXT, "cached_until": _TEXT}}
@@ -166,6 +176,7 @@ DESCRIPTIONS: Mapping[tuple[str, str], Description] = {
         answers={
             "200": _text_answer('`{"id": ..., "status": 200}`'),
             "400": json_answer("The event cannot be.", _PROBLEM),
+            "401": json_answer("The key in `Authorization` is not known; only where the server is strict.", _PROBLEM),
             "404": json_answer("There is no such function.", _PROBLEM),
             **_TOO_MUCH,
         },
@@ -193,7 +204,6 @@ DESCRIPTIONS: Mapping[tuple[str, str], Description] = {
         answers={
             "200": json_answer("They are kept.", _object(data={"type": "null"})),
             "400": json_answer("A step cannot be.", _PROBLEM),
-            "401": _UNSIGNED,
             "409": json_answer("The run is not being called.", _PROBLEM),
             **_TOO_MUCH,
         },

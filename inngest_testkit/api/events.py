@@ -1,6 +1,6 @@
 """The event API: `POST /e/{key}`, `POST /invoke/{slug}`, `/health`.
 
-Source: recordings/sdk README, "The event API", and `event_api`.
+Source: recordings/sdk README, "The event API", and `event_api`. That an invocation needs a key in strict mode is ours.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.routing import BaseRoute
 
     from inngest_testkit.api.face import Face
 
@@ -34,7 +33,7 @@ _SEED = re.compile(r"\+?(?P<ms>[0-9]{1,15}),(?P<random>[A-Za-z0-9+/]{14}==)", re
 _MS_BITS, _COUNTED = 48, 2**32
 
 
-def routes(face: Face) -> Sequence[BaseRoute]:
+def routes(face: Face) -> Sequence[Route]:
     """Return the routes of the event API."""
     events = _Events(face)
     return [
@@ -71,6 +70,8 @@ class _Events:
 
     async def invoke(self, request: Request) -> Response:
         """Start a function, whatever its triggers; the reply has the event's id. Which run it is, its runs tell."""
+        if self._face.settings.strict and (problem := await self._keys.problem_of_header(request)):
+            return _problem(401, problem)
         slug: str = request.path_params["slug"]
         host = self._face.host
         body = await self._face.body(request)

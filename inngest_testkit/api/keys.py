@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from starlette.requests import Request
+
     from inngest_testkit.api.host import Host
     from inngest_testkit.api.settings import ApiSettings
     from inngest_testkit.data_store.base import DataStore
@@ -88,6 +90,13 @@ class KeyCheck:
         if found is None or not is_one_of(hashed, [found.hash]):
             return f"Event key not found: {_REMEDY}"
         return "" if found.is_valid else f"Event key is revoked: {_REMEDY}"
+
+    async def problem_of_header(self, request: Request) -> str:
+        """As `problem`, of the key in `Authorization: Bearer KEY`."""
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
+            return "Event key is required: send it in the header Authorization: Bearer KEY"
+        return await self.problem(key.strip())
 
 
 def hash_of(key: str) -> str:

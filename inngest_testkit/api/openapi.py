@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from starlette.routing import Route
 
-from inngest_testkit.api.descriptions import DESCRIPTIONS, GUARDED, Description, Schema, json_answer
+from inngest_testkit.api.callers import callers_of
+from inngest_testkit.api.descriptions import DESCRIPTIONS, GUARDED, REFUSED, Description, Schema, json_answer
 from inngest_testkit.api.face import Face, json_reply
 from inngest_testkit.api.testkit.endpoint import Endpoint, Problem
 
@@ -62,7 +63,8 @@ def document(app_routes: Iterable[BaseRoute]) -> dict[str, Any]:
         if isinstance(route, Endpoint):
             operation = _of_endpoint(route, references)
         else:
-            operation = _of_description(DESCRIPTIONS[method, path])
+            refused = REFUSED.get(callers_of(route.path), {})
+            operation = _of_description(DESCRIPTIONS[method, path], refused)
         operation["operationId"] = f"{method} {path}"
         operation["parameters"] = [*_path_parameters(path), *operation["parameters"]]
         paths.setdefault(path, {})[method.lower()] = operation
@@ -84,12 +86,12 @@ def _path_parameters(path: str) -> list[Schema]:
     return [{"name": name, "in": "path", "required": True, "schema": schema} for name in names]
 
 
-def _of_description(description: Description) -> dict[str, Any]:
+def _of_description(description: Description, refused: Schema) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": description.summary,
         "tags": [description.tag],
         "parameters": _query(description.query),
-        "responses": {**GUARDED, **description.answers},
+        "responses": {**GUARDED, **refused, **description.answers},
     }
     return operation if description.body is None else {**operation, "requestBody": description.body}
 

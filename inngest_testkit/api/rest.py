@@ -44,7 +44,7 @@ _EVENTS, MOST_EVENTS = 20, 51
 _MOST_JOBS = 10
 #: For how many seconds the server keeps answers.
 _EVENT_S, _EVENT_RUNS_S, _RUN_S, _JOBS_S = 5, 15, 3, 5
-_OK, _BAD, _UNAUTHORIZED, _MISSING, _GONE, _BROKEN = 200, 400, 401, 404, 410, 500
+_OK, _BAD, _MISSING, _GONE, _BROKEN = 200, 400, 404, 410, 500
 
 
 def routes(face: Face) -> list[Route]:
@@ -217,8 +217,6 @@ async def _functions(face: Face, request: Request) -> Response:
 async def _of_state(read: Callable[[RunState], object], face: Face, request: Request) -> Response:
     """Tell what an app could not be sent with its call, because it was too large. The app asks in that call."""
     run_id = request.path_params["run_id"]
-    if not face.knows_signing_key(request):
-        return problem(_UNAUTHORIZED, "Unauthorized: the app's signing key is not the server's", plain=True)
     if not is_ulid(run_id):
         return problem(_BAD, "The run ID specified is invalid", plain=True)
     gone = problem(_GONE, f"runtime state is no longer available for runID: {run_id}", plain=True)

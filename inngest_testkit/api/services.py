@@ -19,6 +19,7 @@ import anyio
 
 from inngest_testkit.api import events
 from inngest_testkit.api.app import app_of
+from inngest_testkit.api.callers import CORE_RULES, RULES, Rules
 from inngest_testkit.api.face import Face
 from inngest_testkit.api.foreground import FaceServer
 from inngest_testkit.api.graphql.core_api import core_routes, signpost
@@ -161,6 +162,7 @@ class _Listener:
     settings: EventApi | CoreApi
     parts: tuple[Part, ...]
     face: Face
+    rules: Rules = RULES
 
 
 def _listeners(host: Host, names: Sequence[str], configuration: Configuration) -> list[_Listener]:
@@ -177,7 +179,7 @@ def _listeners(host: Host, names: Sequence[str], configuration: Configuration) -
     if "core-api" in names:
         core_api = configuration.core_api
         face = ApiSettings(hosts=_hosts(core_api), control=False)
-        found.append(_Listener("core-api", "coreAPI", core_api, (core_routes, signpost), Face(host, face)))
+        found.append(_Listener("core-api", "coreAPI", core_api, (core_routes, signpost), Face(host, face), CORE_RULES))
     return found
 
 
@@ -228,7 +230,8 @@ async def _run(
     live = core.live
     assert live is not None  # noqa: S101 - the engine's clock is the wall's
     servers = [
-        FaceServer(app_of(each.face, each.parts, works=False), signals=False, grace_s=grace_s) for each in listeners
+        FaceServer(app_of(each.face, each.parts, each.rules, works=False), signals=False, grace_s=grace_s)
+        for each in listeners
     ]
     async with anyio.create_task_group() as work:
         work.start_soon(partial(engine.work, deliver="runner" in names, work="executor" in names))

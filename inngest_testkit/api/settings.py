@@ -18,12 +18,13 @@ _KEY = re.compile(r"[A-Za-z0-9_-]+")
 class ApiSettings:
     """The settings of an HTTP face; the defaults are those of a dev server on loopback.
 
-    `strict`: an event is taken only with a key that the source registry knows; otherwise any key will do.
+    `strict`: an event or invocation is taken only with a key that the source registry knows; otherwise any will do.
     `event_keys` are keys that it knows from the start; like those that are made later, nothing shows them.
     `signing_key` signs the calls to apps that register over HTTP, and checks their registrations; none is the dev mode.
     `max_body` bounds the bytes of a request, `body_timeout_s` the seconds in which it has to arrive. `hosts` are names
-    besides those of the loopback interface by which the server may be called. `control` opens `/testkit` and the page,
-    to callers on this machine unless `remote_control` opens them to all.
+    besides those of the loopback interface by which the server may be called. `control` opens `/testkit` and the page.
+    They, the Core API, and what tells of or changes runs are for callers on this machine, unless `remote_control` opens
+    them to all; see `api.callers`.
     Raises `SetupError` for what makes no sense.
     """
 

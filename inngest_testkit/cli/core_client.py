@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["CoreClient"]
 
 _PATH = "/gql"
+_FORBIDDEN = 403
 _TIMEOUT_S = 30.0
 _SERVE = "start one with: inngest-testkit serve event-api runner executor core-api"
 
@@ -55,6 +56,8 @@ class CoreClient:
             raise CommandFailedError("\n".join(str(each.get("message")) for each in errors))
         if not isinstance(data, dict) or len(data) != 1:
             detail = said.get("error") if isinstance(said, dict) else ""
+            if detail and answer.status_code == _FORBIDDEN:
+                raise CommandFailedError(f"the Core API at {self._url} refuses: {detail}")
             raise CommandFailedError(
                 f"what answers at {self._url} is no Core API (status {answer.status_code})"
                 + (f": {detail}" if detail else f"; {_SERVE}")

@@ -49,7 +49,13 @@ def dev(
             "register until it does, and again when it changes. May be repeated.",
         ),
     ] = None,
-    host: Annotated[str, typer.Option(metavar="HOST", help="The address to listen on.")] = "127.0.0.1",
+    host: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST",
+            help="The address to listen on. Machines that reach it may send events and register apps.",
+        ),
+    ] = "127.0.0.1",
     port: Annotated[
         int, typer.Option("--port", "-p", metavar="PORT", min=0, max=65535, help="The port; 0 takes a free one.")
     ] = 8288,
@@ -64,7 +70,7 @@ def dev(
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Makes the ids.")] = 0,
     require_keys: Annotated[
-        bool, typer.Option("--require-keys", help="Take events only with a key that is registered.")
+        bool, typer.Option("--require-keys", help="Take events and invocations only with a key that is registered.")
     ] = False,
     event_key: Annotated[
         list[str] | None,
@@ -93,7 +99,10 @@ def dev(
     ] = False,
     remote_control: Annotated[
         bool,
-        typer.Option("--remote-control", help="Open the page and /testkit to other machines, too."),
+        typer.Option(
+            "--remote-control",
+            help="Open all to other machines, too: the page, /testkit, /gql and what tells of or changes runs.",
+        ),
     ] = False,
     allow_host: Annotated[
         list[str] | None,

@@ -140,6 +140,17 @@ def test_what_is_no_core_api_is_told(cli, called, status, body):
     assert f"what answers at {url}/gql is no Core API (status {status[:3]})" in ended.err
 
 
+def test_a_server_that_is_open_to_its_own_machine_only_says_so(cli, called):
+    def app(_, start):
+        start("403 Forbidden", [("content-type", "application/json")])
+        return [b'{"error": "/gql is open to this machine only", "data": null, "status": 403}']
+
+    with listening(app) as url:
+        ended = cli("keys", "list", "--api-url", url)
+    assert ended.status == 1
+    assert f"the Core API at {url}/gql refuses: /gql is open to this machine only" in ended.err
+
+
 @pytest.mark.parametrize("url", ["", "localhost:8300", "ftp://x", "http://", "http://x:port"])
 def test_an_address_that_is_none_is_told(cli, called, url):
     ended = cli("keys", "list", "--api-url", url)

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from graphql import GraphQLResolveInfo, GraphQLSchema
     from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.routing import BaseRoute
 
     from inngest_testkit.api.face import Face
     from inngest_testkit.api.host import Host
@@ -56,12 +55,12 @@ _key, _new_key = ObjectType("SourceKey"), ObjectType("NewSourceKey")
 _time, _environment = ScalarType("Time"), ScalarType("Environment")
 
 
-def core_routes(face: Face) -> Sequence[BaseRoute]:
+def core_routes(face: Face) -> Sequence[Route]:
     """Return the route of the Core API."""
     return [graphql_route(PATH, _schema(), face)]
 
 
-def signpost(_: Face) -> Sequence[BaseRoute]:
+def signpost(_: Face) -> Sequence[Route]:
     """Return the route that answers everything else, on a port of its own: it says where the Core API is."""
 
     async def answer(request: Request) -> Response:

@@ -16,7 +16,6 @@ from inngest_testkit.api.page.events import event_detail, event_list
 from inngest_testkit.api.page.functions import function_list
 from inngest_testkit.api.page.runs import run_detail, run_list, status_view
 from inngest_testkit.api.page.stream import stream_of
-from inngest_testkit.api.testkit.endpoint import problem_of_caller
 from inngest_testkit.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ __all__ = ["routes"]
 
 Endpoint: TypeAlias = Callable[["Request"], Awaitable["Response"]]
 
-_FORBIDDEN, _NOT_FOUND = 403, 404
+_NOT_FOUND = 404
 
 
 def routes(face: Face) -> list[Route]:
@@ -49,21 +48,10 @@ def routes(face: Face) -> list[Route]:
         "/page/functions.json": function_list,
     }
     return [
-        Route("/page/stream", _guarded(face, stream_of(face)), methods=["GET"]),
-        *(Route(path, _guarded(face, _endpoint(face, read)), methods=["GET"]) for path, read in reads.items()),
+        Route("/page/stream", stream_of(face), methods=["GET"]),
+        *(Route(path, _endpoint(face, read), methods=["GET"]) for path, read in reads.items()),
         *asset_routes(),
     ]
-
-
-def _guarded(face: Face, endpoint: Endpoint) -> Endpoint:
-    """Let only those ask who may steer the engine."""
-
-    async def guarded(request: Request) -> Response:
-        if problem := problem_of_caller(face, request):
-            return json_reply({"error": f"the page {problem}"}, _FORBIDDEN, headers=HEADERS)
-        return await endpoint(request)
-
-    return guarded
 
 
 def _endpoint(face: Face, read: Callable[[Core, Mapping[str, str]], Any]) -> Endpoint:

@@ -1,8 +1,7 @@
-"""What every endpoint of `/testkit` does: who may ask, what the body has to be, and how errors are answered."""
+"""What every endpoint of `/testkit` does: what the body has to be, and how errors are answered."""
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -37,7 +36,6 @@ __all__ = [
     "body_of",
     "endpoint",
     "one_of",
-    "problem_of_caller",
     "query_of",
 ]
 
@@ -121,7 +119,6 @@ def endpoint(
 
     async def answer(request: Request) -> Response:
         try:
-            _check_caller(face, request)
             request.state.query = _checked_query(request, query)
             return json_reply((await handle(face, request)).model_dump(mode="json"), status)
         except (RefusedError, BodyError) as refused:
@@ -138,34 +135,6 @@ def endpoint(
 
 def _refused(status: int, reason: str) -> Response:
     return json_reply(Problem(error=reason, status=status).model_dump(), status)
-
-
-def _check_caller(face: Face, request: Request) -> None:
-    """Refuse callers from elsewhere. Pages of other sites, in a browser here, are refused for all routes (`Guard`)."""
-    if face.settings.strict:
-        raise RefusedError(403, "/testkit is for the dev mode, and this server is strict; start it with strict=False")
-    if problem := problem_of_caller(face, request):
-        raise RefusedError(403, f"/testkit {problem}")
-
-
-def problem_of_caller(face: Face, request: Request) -> str:
-    """Say why who asks may not steer the engine, nor look into it; empty for who may."""
-    client = request.client
-    if face.settings.remote_control or client is None or _is_loopback(client.host):
-        return ""
-    return (
-        f"is open to this machine only, and the request came from {client.host}; to open it to all who reach the "
-        "server, start it with --remote-control, or with ApiSettings(remote_control=True)"
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return address.is_loopback if mapped is None else bool(mapped.is_loopback)
 
 
 async def body_of(face: Face, request: Request, model: type[M]) -> M:
