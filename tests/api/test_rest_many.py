@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
+import anyio
+import anyio.lowlevel
 import httpx
+import inngest
 import pytest
 
 from inngest_testkit.engine.serving import Registration
 
-from .reading import app, data_of, sleeping
+from .functions import app, sleeping
+from .reading import data_of
 
 
 async def test_many_runs_are_cancelled_at_once(engine, client):
@@ -114,6 +119,50 @@ async def test_a_run_goes_on_with_the_signal_that_it_waits_for(engine, client, s
     assert (answer.status_code, answer.json()["data"]) == (200, {"run_id": run.id})
     assert (run.status, done[run.id]) == ("COMPLETED", {"data": {"signal": "approve", "data": {"by": "ann"}}})
     assert (await client.post("/v1/signals", json={"signal": "approve"})).status_code == 404
+
+
+async def test_of_two_signals_at_once_one_finds_nobody_waiting(engine, client, signalled):
+    registration, done = signalled
+    await engine._core.sync(registration, None)
+    run = (await engine.send("go", {"signal": "approve"})).run
+    answers = await asyncio.gather(
+        *(client.post("/v1/signals", json={"signal": "approve", "data": n}) for n in range(2))
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 404]
+    (told,) = [n for n, answer in enumerate(answers) if answer.status_code == 200]
+    assert done[run.id]["data"]["data"] == told
+
+
+async def test_of_two_signals_in_the_middle_of_an_apps_call_one_is_taken(engine, client, signalled):
+    async def signals_twice(ctx: inngest.Context) -> list[int]:
+        answers = [await client.post("/v1/signals", json={"signal": "approve", "data": n}) for n in range(2)]
+        return [answer.status_code for answer in answers]
+
+    registration, done = signalled
+    await engine._core.sync(registration, None)
+    await engine.serve(*app(asks=("ask", {}, signals_twice)))
+    run = (await engine.send("go", {"signal": "approve"})).run
+    assert (await engine.send("ask")).run.output == [200, 404]
+    with anyio.fail_after(5):
+        while not run.is_over:
+            await anyio.lowlevel.checkpoint()
+    assert done[run.id]["data"]["data"] == 0
+
+
+async def test_what_was_promised_to_a_run_is_forgotten_with_it(engine, client, signalled):
+    async def signals(ctx: inngest.Context) -> int:
+        answer = await client.post("/v1/signals", json={"signal": "approve"})
+        client.reset = asyncio.ensure_future(client.post("/testkit/reset"))
+        return answer.status_code
+
+    registration, _ = signalled
+    await engine._core.sync(registration, None)
+    await engine.serve(*app(asks=("ask", {}, signals)))
+    await engine.send("go", {"signal": "approve"})
+    await engine.send("ask")
+    assert (await client.reset).status_code == 200
+    await engine.send("go", {"signal": "approve"})
+    assert (await client.post("/v1/signals", json={"signal": "approve"})).status_code == 200
 
 
 async def test_a_wait_for_a_signal_times_out(engine, client, signalled):
