@@ -11,7 +11,10 @@ import httpx
 import inngest
 import pytest
 
+from inngest_testkit.api.host import host_of
+from inngest_testkit.api.signals import PromisedSignals
 from inngest_testkit.engine.serving import Registration
+from inngest_testkit.values import encode
 
 from .functions import app, sleeping
 from .reading import data_of
@@ -149,20 +152,22 @@ async def test_of_two_signals_in_the_middle_of_an_apps_call_one_is_taken(engine,
     assert done[run.id]["data"]["data"] == 0
 
 
-async def test_what_was_promised_to_a_run_is_forgotten_with_it(engine, client, signalled):
-    async def signals(ctx: inngest.Context) -> int:
-        answer = await client.post("/v1/signals", json={"signal": "approve"})
-        client.reset = asyncio.ensure_future(client.post("/testkit/reset"))
-        return answer.status_code
-
+async def test_what_was_promised_to_a_run_is_forgotten_when_the_engine_begins_again(engine, signalled, monkeypatch):
     registration, _ = signalled
     await engine._core.sync(registration, None)
-    await engine.serve(*app(asks=("ask", {}, signals)))
-    await engine.send("go", {"signal": "approve"})
-    await engine.send("ask")
-    assert (await client.reset).status_code == 200
-    await engine.send("go", {"signal": "approve"})
-    assert (await client.post("/v1/signals", json={"signal": "approve"})).status_code == 200
+    host = host_of(engine)
+    signals = PromisedSignals(host)
+
+    async def later(_):
+        """As when the engine is at work, and begins again before it comes to this."""
+
+    monkeypatch.setattr(host, "do", later)
+    run = (await engine.send("go", {"signal": "approve"})).run
+    assert [await signals.send("approve", encode(1)) for _ in range(2)] == [run.id, None]
+    await engine.reset()
+    again = (await engine.send("go", {"signal": "approve"})).run
+    assert again.id == run.id
+    assert await signals.send("approve", encode(1)) == again.id
 
 
 async def test_a_wait_for_a_signal_times_out(engine, client, signalled):
