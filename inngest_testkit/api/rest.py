@@ -24,6 +24,7 @@ from inngest_testkit.api.reads.events import (
 from inngest_testkit.api.reads.functions import functions_of
 from inngest_testkit.api.reads.ids import ENVIRONMENT, NOBODY, is_ulid, rfc3339
 from inngest_testkit.api.reads.runs import find_run, job_object, run_object, runs_of_event
+from inngest_testkit.api.signals import PromisedSignals
 from inngest_testkit.clock import as_utc, later
 from inngest_testkit.errors import NotFoundError, NotJsonError, SetupError
 from inngest_testkit.sdk.request import hashed
@@ -63,7 +64,7 @@ def routes(face: Face) -> list[Route]:
     return [
         *(Route(path, partial(answer, face), methods=["GET"]) for path, answer in get.items()),
         Route("/v1/runs/{run_id}", partial(_cancel, face), methods=["DELETE"]),
-        Route("/v1/signals", partial(_signal, face), methods=["POST"]),
+        Route("/v1/signals", partial(_signal, PromisedSignals(face.host), face), methods=["POST"]),
         *cancellations.routes(),
     ]
 
@@ -178,7 +179,7 @@ async def _cancel(face: Face, request: Request) -> Response:
 # -- signals
 
 
-async def _signal(face: Face, request: Request) -> Response:
+async def _signal(signals: PromisedSignals, face: Face, request: Request) -> Response:
     """Let the run go on that waits for a signal."""
     body = await face.body(request)
     try:
@@ -195,11 +196,8 @@ async def _signal(face: Face, request: Request) -> Response:
         data, name = encode(given.get("data")), signal
     except NotJsonError:
         return problem(_BAD, "Invalid signal data")
-    run_id = await face.host.core.signals.awaited_by(name)
-    if run_id is None:
-        return problem(_MISSING, "No signal found")
-    await face.host.do(lambda core: core.signals.send(name, data))
-    return told(face, {"run_id": run_id})
+    run_id = await signals.send(name, data)
+    return problem(_MISSING, "No signal found") if run_id is None else told(face, {"run_id": run_id})
 
 
 # -- apps

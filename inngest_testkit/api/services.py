@@ -142,7 +142,7 @@ async def run_services(
     )
     async with engine:
         host = host_of(engine)
-        host.core.journal.listeners.append(_logged(host.core, outputs=configuration.execution.log_output))
+        host.core.journal.listen(_logged(host.core, outputs=configuration.execution.log_output))
         listeners = _listeners(host, names, configuration)
         with _listening(listeners) as sockets:
             _announce(loaded, names)

@@ -141,7 +141,7 @@ class DevServer:
             loaded = await self._functions.refresh()
             self._tell_lost()
             self._tell_start(loaded)
-            self._journal.listeners.append(self._log.see)
+            self._journal.listen(self._log.see)
             try:
                 async with anyio.create_task_group() as tasks:
                     self._start_tasks(tasks)

@@ -108,7 +108,8 @@ class LiveLog:
     def _took(self, entry: HistoryEntry) -> timedelta | None:
         """How long a step or a run took that is over now."""
         if entry.kind in ENDS:
-            return entry.at - self._journal.runs[entry.run_id][0].at
+            history = self._journal.runs.get(entry.run_id)
+            return entry.at - history[0].at if history else None
         key = (entry.run_id, entry.step or "")
         if entry.kind is HistoryKind.STEP_STARTED:
             self._begun[key] = entry.at

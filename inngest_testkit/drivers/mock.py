@@ -6,6 +6,7 @@ import inspect
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -148,7 +149,10 @@ class Mock:
 
 
 class Mocks:
-    """The mocks of an engine; for a step, the newest one that is not exhausted answers."""
+    """The mocks of an engine; for a step, the newest one that is not exhausted answers.
+
+    Another thread may add and remove mocks while the engine works.
+    """
 
     def __init__(self, bridge: Bridge[Any] = direct) -> None:
         self._mocks: dict[tuple[str, str], list[Mock]] = {}
@@ -166,9 +170,11 @@ class Mocks:
         return [mock for mocks in list(self._mocks.values()) for mock in list(mocks)]
 
     def remove(self, mocks: Iterable[Mock]) -> None:
-        """Take mocks away; executions under way are answered."""
+        """Take mocks away; executions under way are answered. One that is not there any more is left out."""
         for mock in mocks:
-            self._mocks[mock.function_id, mock.step_id].remove(mock)
+            # Another thread may have been faster.
+            with suppress(ValueError):
+                self._mocks[mock.function_id, mock.step_id].remove(mock)
 
     def find(self, function_id: str, step_id: str) -> Mock | None:
         """Return the mock that answers next for a step.
@@ -195,7 +201,7 @@ class Mocks:
     def concern(self, function_id: str) -> bool:
         """Whether any mock of the function may still answer."""
         return any(owner == function_id for owner, _ in self.timings) or any(
-            not mock.exhausted for (owner, _), mocks in self._mocks.items() if owner == function_id for mock in mocks
+            mock.function_id == function_id and not mock.exhausted for mock in self.all()
         )
 
     async def takes(self, mock: Mock | None, request: StepRequest, *, code: bool = True) -> timedelta | None:
@@ -212,7 +218,7 @@ class Mocks:
 
     def unused(self) -> list[Mock]:
         """Return the mocks that never answered, in order of function and step."""
-        return [mock for _, mocks in sorted(self._mocks.items()) for mock in mocks if not mock.called]
+        return [mock for _, mocks in sorted(self._mocks.items()) for mock in list(mocks) if not mock.called]
 
 
 def _uses(step_id: str) -> tuple[tuple[str, int], ...]:

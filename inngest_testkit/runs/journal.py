@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from inngest_testkit.events import INVOKED
 from inngest_testkit.runs.model import HistoryKind
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from inngest_testkit.events import Event
     from inngest_testkit.runs.model import HistoryEntry
 
-__all__ = ["Journal", "Received", "Shape"]
+__all__ = ["Journal", "Listener", "Received", "Shape"]
+
+#: What is told of entries, in the thread that writes them down.
+Listener: TypeAlias = "Callable[[HistoryEntry], None]"
 
 
 # Runs whose folded state is kept, those asked for last.
@@ -79,13 +82,27 @@ class Journal:
         self.open_runs: dict[str, None] = {}
         #: The failed runs whose failure a reader of `Run` has seen.
         self.observed: dict[str, None] = {}
-        #: Told of each entry as it is written down.
-        self.listeners: list[Callable[[HistoryEntry], None]] = []
+        #: Told of each entry as it is written down; see `listen`.
+        self.listeners: tuple[Listener, ...] = ()
+        self._listening = threading.Lock()
         self._folds: dict[str, tuple[int, Replay | None]] = {}
         #: A run may be read in another thread than the engine's.
         self._folding = threading.Lock()
         self._recent: deque[HistoryEntry] = deque(maxlen=12)
         self._is_shared = False
+
+    def listen(self, listener: Listener) -> None:
+        """Tell a listener of each entry from now on; any thread may ask for it."""
+        with self._listening:
+            self.listeners = (*self.listeners, listener)
+
+    def unlisten(self, listener: Listener) -> None:
+        """Tell a listener of no further entry; raises `ValueError` for one that is not there."""
+        with self._listening:
+            left = list(self.listeners)
+            left.remove(listener)
+            # Another, so that whoever goes through them misses none.
+            self.listeners = tuple(left)
 
     def share(self) -> None:
         """Let other threads read while entries are written: what `fold` returned once changes no more."""
@@ -157,9 +174,13 @@ class Journal:
             listen(entry)
 
     def fold(self, run_id: str) -> Replay:
-        """Return the state that a run's history tells; only what is new is folded."""
-        entries = self.runs[run_id]
+        """Return the state that a run's history tells; only what is new is folded.
+
+        Raises `KeyError` for a run that is not there.
+        """
         with self._folding:
+            # Read in here: what a run that is dropped meanwhile told must not be kept.
+            entries = self.runs[run_id]
             length, state = self._folds.pop(run_id, (0, None))
             new = entries[length:]
             if state is not None and new and self._is_shared:

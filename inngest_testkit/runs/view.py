@@ -24,6 +24,7 @@ from inngest_testkit.runs.timeline import render
 from inngest_testkit.runs.why import not_come_to, why_not
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from inngest_testkit.events import Event
@@ -54,15 +55,20 @@ class Run:
 
     @property
     def _entries(self) -> list[HistoryEntry]:
+        return self._known(self._journal.runs.__getitem__)
+
+    def _known(self, look_up: Callable[[str], T]) -> T:
+        """Look the run up; another thread may drop it between any two looks."""
         try:
-            return self._journal.runs[self.id]
+            return look_up(self.id)
         except KeyError:
+            if self.id in self._journal.runs:
+                raise
             raise NotFoundError("run", self.id, reason=DROPPED) from None
 
     @property
     def _replay(self) -> Replay:
-        _ = self._entries
-        return self._journal.fold(self.id)
+        return self._known(self._journal.fold)
 
     def _look(self) -> Replay:
         """Return the state to a reader who learns from it whether the run failed."""
@@ -146,8 +152,7 @@ class Run:
     @property
     def events(self) -> tuple[Event, ...]:
         """The events that started the run."""
-        _ = self._entries
-        return self._journal.run_events[self.id]
+        return self._known(self._journal.run_events.__getitem__)
 
     @property
     def waiting(self) -> tuple[Wait, ...]:
@@ -162,7 +167,11 @@ class Run:
     @property
     def started_at(self) -> datetime:
         """When the run was created."""
-        return self._entries[0].at
+        entries = self._entries
+        if not entries:
+            # As another thread may see it.
+            raise NotFoundError("run", self.id, reason="it is just being created")
+        return entries[0].at
 
     @property
     def ended_at(self) -> datetime | None:
@@ -182,8 +191,7 @@ class Run:
 
     @property
     def _shape(self) -> Shape:
-        _ = self._entries
-        return self._journal.shapes[self.id]
+        return self._known(self._journal.shapes.__getitem__)
 
     @property
     def step_ids(self) -> tuple[str, ...]:

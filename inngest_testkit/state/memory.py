@@ -317,8 +317,10 @@ class MemoryStateStore:
         waiting = self._waiting.get(name)
         if waiting is None:
             return ()
-        buckets = [[(sequence, key) for key, sequence in bucket.items()] for bucket in waiting.buckets(event) if bucket]
-        return [self._pauses[key] for _, key in merge(*buckets)]
+        # Another thread than the engine's may ask, while one is saved or consumed.
+        found = [list(bucket.items()) for bucket in waiting.buckets(event) if bucket]
+        buckets = [[(sequence, key) for key, sequence in bucket] for bucket in found]
+        return [pause for _, key in merge(*buckets) if (pause := self._pauses.get(key)) is not None]
 
     async def pause_by_step(self, run_id: str, parent: str) -> Pause:
         """See `StateStore.pause_by_step`."""

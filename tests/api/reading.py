@@ -1,10 +1,6 @@
-"""What the tests of the reading endpoints share: functions of both kinds, and how the endpoints are asked."""
+"""What the tests of the reading endpoints share: how the endpoints are asked."""
 
 from __future__ import annotations
-
-import inngest
-
-from inngest_testkit import Function, Step, after, on_event
 
 NOBODY = "01H00000000000000000000000"
 EVER = "2000-01-01T00:00:00Z"
@@ -58,54 +54,3 @@ async def output_of(client, span):
     query = "query Q($id: String!) { runTraceSpanOutputByID(outputID: $id) { data error { name message stack } } }"
     told = (await gql(client, query, id=span["outputID"]))["runTraceSpanOutputByID"]
     return told["data"], told["error"]
-
-
-def app(**functions):
-    """A client with functions, by id: the event that starts each, its options, and its code."""
-    client = inngest.Inngest(app_id="shop", is_production=False)
-    made = []
-    for fn_id, (event, options, code) in functions.items():
-        trigger = inngest.TriggerEvent(event=event)
-        make = client.create_function(fn_id=fn_id.replace("_", "-"), trigger=trigger, **options)
-        made.append(make(code))
-    return client, made
-
-
-async def returns_one():
-    return 1
-
-
-async def fails():
-    raise ValueError("no")
-
-
-async def two_steps(ctx: inngest.Context) -> object:
-    await ctx.step.run("x", returns_one)
-    await ctx.step.run("x", returns_one)
-    return {"done": True}
-
-
-async def failing(ctx: inngest.Context) -> object:
-    return await ctx.step.run("bad", fails)
-
-
-async def sleeping(ctx: inngest.Context) -> object:
-    await ctx.step.sleep("nap", 60_000)
-    return "awake"
-
-
-async def waiting(ctx: inngest.Context) -> object:
-    event = await ctx.step.wait_for_event("answer", event="answered", timeout=3_600_000)
-    return None if event is None else dict(event.data)
-
-
-def paying():
-    """A DAG function: one step, and one that waits for an event."""
-    return Function(
-        "pay",
-        on_event("order"),
-        steps=[
-            Step("charge", lambda: {"paid": True}),
-            Step("thank", lambda: "thanks", after=after("charge", event="shipped", ttl="1h")),
-        ],
-    )

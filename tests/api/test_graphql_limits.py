@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging.config
 
 import ariadne
@@ -54,6 +55,32 @@ async def test_fragments_count_wherever_they_are_used(ask):
     )
     answer = await ask("{ ...F0 } " + doubling + " fragment F12 on Query { leaf }")
     assert answer["errors"][0]["message"].endswith("fields, 1000 at most; ask for less at a time")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{" + " inner { leaf }" * 600 + "}",
+        " ".join(f"query Q{n} {{" + " leaf" * 600 + "}" for n in range(2)),
+        "{ leaf } fragment F on Query {" + " leaf" * 1001 + "}",
+        "{" + "inner{" * 20 + "leaf" + "}" * 21,
+    ],
+    ids=["one query", "several queries", "a fragment that is not used", "too deep"],
+)
+async def test_what_is_too_large_is_not_validated(ask, text, monkeypatch):
+    validated = []
+    inside = importlib.import_module("ariadne.graphql")
+    real = inside.validate
+    monkeypatch.setattr(inside, "validate", lambda *given, **more: validated.append(given) or real(*given, **more))
+    assert (await ask("{ leaf }")) == {"data": {"leaf": None}}
+    assert len(validated) == 1
+    answer = await ask(text)
+    assert answer["errors"][0]["message"].endswith(" at most; ask for less at a time")
+    assert len(validated) == 1
+
+
+async def test_a_fragment_that_is_not_there_is_refused(ask):
+    assert "Unknown fragment 'F'" in (await ask("{ ...F }"))["errors"][0]["message"]
 
 
 async def test_a_fragment_that_uses_itself_is_refused(ask):

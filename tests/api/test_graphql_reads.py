@@ -10,21 +10,8 @@ import pytest
 from inngest_testkit import Function, Step, on_cron, on_event
 from inngest_testkit.api.graphql import endpoint
 
-from .reading import (
-    EVER,
-    NOBODY,
-    app,
-    children,
-    errors_of,
-    failing,
-    gql,
-    internal_ids,
-    output_of,
-    paying,
-    sleeping,
-    two_steps,
-    waiting,
-)
+from .functions import app, failing, paying, sleeping, two_steps, waiting
+from .reading import EVER, NOBODY, children, errors_of, gql, internal_ids, output_of
 
 # -- what the suite of the Python SDK asks
 

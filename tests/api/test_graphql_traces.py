@@ -7,20 +7,8 @@ import json
 import inngest
 import pytest
 
-from .reading import (
-    app,
-    children,
-    errors_of,
-    failing,
-    gql,
-    internal_ids,
-    output_of,
-    paying,
-    returns_one,
-    sleeping,
-    two_steps,
-    waiting,
-)
+from .functions import app, failing, invoking, paying, returns_one, sleeping, two_steps, waiting
+from .reading import children, errors_of, gql, internal_ids, output_of
 
 
 def shape(spans):
@@ -141,17 +129,7 @@ async def test_a_wait_tells_what_became_of_it(comes, engine, client):
 
 
 async def test_an_invocation_tells_the_run_and_the_events(engine, client):
-    shop = inngest.Inngest(app_id="shop", is_production=False)
-
-    @shop.create_function(fn_id="child", trigger=inngest.TriggerEvent(event="never"))
-    async def child(ctx: inngest.Context) -> str:
-        return "child"
-
-    @shop.create_function(fn_id="parent", trigger=inngest.TriggerEvent(event="go"))
-    async def parent(ctx: inngest.Context) -> object:
-        return await ctx.step.invoke("call", function=child)
-
-    await engine.serve(shop, [child, parent])
+    await engine.serve(*invoking())
     run = next(run for run in (await engine.send("go")).runs if run.function_id == "shop-parent")
     (of_child,) = engine.runs(function="shop-child")
     span, _ = await children(client, run)

@@ -15,7 +15,8 @@ from inngest_testkit import AsyncEngine
 from inngest_testkit.api.graphql.queries import schema
 
 from .conftest import client_of
-from .reading import EVER, app, data_of, failing, gql, paying, sleeping, two_steps, waiting
+from .functions import app, failing, paying, sleeping, two_steps, waiting
+from .reading import EVER, data_of, gql
 
 WORDS = {
     "QUEUED": "Scheduled",

@@ -9,11 +9,12 @@ import anyio.lowlevel
 import inngest
 import pytest
 
-from inngest_testkit import AsyncEngine, Engine, Event, Function, Step, on_cron, on_event
+from inngest_testkit import AsyncEngine, Engine, Function, Step, on_cron, on_event
 from inngest_testkit.api import ApiSettings
 
 from .conftest import client_of
-from .reading import NOBODY, app, data_of, failing, internal_ids, paying, sleeping, two_steps, waiting
+from .functions import app, failing, invoking, paying, sleeping, two_steps, waiting
+from .reading import NOBODY, data_of, internal_ids
 
 
 async def test_a_run_is_told_as_completed_at_once(engine, client):
@@ -71,121 +72,7 @@ async def test_a_scheduled_run_tells_its_schedule(engine, client):
 
 
 async def test_the_timer_of_an_app_has_the_runs_that_it_started(engine, client):
-    shop = inngest.Inngest(app_id="shop", is_production=False)
-
-    @shop.create_function(fn_id="daily", trigger=inngest.TriggerCron(cron="0 9 * * *"))
-    async def daily(ctx: inngest.Context) -> None: ...
-
-    await engine.serve(shop, [daily])
-    await engine.advance("1d")
-    (run,) = engine.runs()
-    (timer,) = await internal_ids(client, "inngest/scheduled.timer")
-    assert [each["run_id"] for each in await data_of(client, f"/v1/events/{timer}/runs")] == [run.id]
-    assert (await data_of(client, f"/v1/runs/{run.id}"))["event_id"] == timer
-
-
-# -- events
-
-
-async def test_events_are_listed_newest_first_twenty_at_a_time(engine, client):
-    for number in range(25):
-        await engine.send("go", {"n": number})
-    listed = await data_of(client, "/v1/events")
-    assert [event["data"]["n"] for event in listed] == list(range(24, 4, -1))
-    rest = await data_of(client, f"/v1/events?cursor={listed[-1]['internal_id']}")
-    assert [event["data"]["n"] for event in rest] == [4, 3, 2, 1, 0]
-
-
-@pytest.mark.parametrize(("limit", "count"), [("3", 3), ("0", 20), ("-1", 1), ("999", 51), ("x", 20), ("", 20)])
-async def test_pages_are_bounded(limit, count, engine, client):
-    await engine.send([{"name": "go"}] * 60)
-    assert len(await data_of(client, f"/v1/events?limit={limit}")) == count
-
-
-async def test_the_servers_own_events_are_told_when_their_name_is_asked_for(engine, client):
-    await engine.serve(*app(two=("go", {}, two_steps)))
-    run = (await engine.send("go")).run
-    assert [event["name"] for event in await data_of(client, "/v1/events")] == ["go"]
-    (finished,) = await data_of(client, "/v1/events?name=inngest/function.finished")
-    assert finished["data"]["run_id"] == run.id
-    assert await data_of(client, f"/v1/events/{finished['internal_id']}") == finished
-
-
-async def test_events_are_told_by_when_they_came(engine, client):
-    await engine.send("early")
-    await engine.advance("2h")
-    await engine.send("late")
-    middle = "2024-01-01T01:00:00Z"
-    assert [e["name"] for e in await data_of(client, f"/v1/events?received_after={middle}")] == ["late"]
-    assert [e["name"] for e in await data_of(client, f"/v1/events?received_before={middle}")] == ["early"]
-
-
-async def test_the_same_event_has_the_same_id_every_time(engine, client):
-    await engine.serve(*app(two=("go", {}, two_steps)))
-    await engine.send("go")
-    first = await internal_ids(client, "inngest/function.finished")
-    await engine.advance("1d")
-    assert await internal_ids(client, "inngest/function.finished") == first
-
-
-async def test_a_clients_event_is_found_by_the_id_that_it_was_answered(engine, client):
-    (internal,) = await engine._core.take([Event("go", {"n": 1}, id="own")])
-    told = await data_of(client, f"/v1/events/{internal.lower()}")
-    assert (told["internal_id"], told["id"], told["data"]) == (internal, "own", {"n": 1})
-
-
-# -- the runs of an event
-
-
-async def test_a_run_of_a_batch_belongs_to_each_of_its_events(engine, client):
-    options = {"batch_events": inngest.Batch(max_size=3, timeout=60_000)}
-    await engine.serve(*app(collect=("go", options, two_steps)))
-    for number in range(3):
-        await engine.send("go", {"n": number})
-    (run,) = engine.runs()
-    ids = await internal_ids(client, "go")
-    assert len(ids) == 3
-    for internal in ids:
-        (told,) = await data_of(client, f"/v1/events/{internal}/runs")
-        assert told["run_id"] == run.id
-        assert told["batch_id"]
-    assert (await data_of(client, f"/v1/runs/{run.id}"))["event_id"] == ids[0]
-
-
-async def test_a_batch_that_waited_for_its_time_belongs_to_its_events(engine, client):
-    options = {"batch_events": inngest.Batch(max_size=9, timeout=60_000)}
-    await engine.serve(*app(collect=("go", options, two_steps)))
-    await engine.send([{"name": "go"}, {"name": "go"}])
-    await engine.advance("1m")
-    (run,) = engine.runs()
-    for internal in await internal_ids(client, "go"):
-        assert [each["run_id"] for each in await data_of(client, f"/v1/events/{internal}/runs")] == [run.id]
-
-
-async def test_a_debounced_run_belongs_to_the_event_that_it_is_of(engine, client):
-    options = {"debounce": inngest.Debounce(period=60_000)}
-    await engine.serve(*app(calm=("go", options, two_steps)))
-    await engine.send("go", {"n": 1})
-    await engine.send("go", {"n": 2})
-    await engine.advance("2m")
-    (run,) = engine.runs()
-    first, last = await internal_ids(client, "go")
-    assert await data_of(client, f"/v1/events/{first}/runs") == []
-    assert [each["run_id"] for each in await data_of(client, f"/v1/events/{last}/runs")] == [run.id]
-
-
-async def test_an_invoked_run_belongs_to_the_event_that_invoked_it(engine, client):
-    shop = inngest.Inngest(app_id="shop", is_production=False)
-
-    @shop.create_function(fn_id="child", trigger=inngest.TriggerEvent(event="never"))
-    async def child(ctx: inngest.Context) -> str:
-        return "child"
-
-    @shop.create_function(fn_id="parent", trigger=inngest.TriggerEvent(event="go"))
-    async def parent(ctx: inngest.Context) -> object:
-        return await ctx.step.invoke("call", function=child)
-
-    await engine.serve(shop, [child, parent])
+    await engine.serve(*invoking())
     await engine.send("go")
     (of_child,) = engine.runs(function="shop-child")
     (invoked,) = await internal_ids(client, "inngest/function.invoked")

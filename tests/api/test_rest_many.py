@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
+import anyio
+import anyio.lowlevel
 import httpx
+import inngest
 import pytest
 
+from inngest_testkit.api.host import host_of
+from inngest_testkit.api.signals import PromisedSignals
 from inngest_testkit.engine.serving import Registration
+from inngest_testkit.values import encode
 
-from .reading import app, data_of, sleeping
+from .functions import app, sleeping
+from .reading import data_of
 
 
 async def test_many_runs_are_cancelled_at_once(engine, client):
@@ -114,6 +122,52 @@ async def test_a_run_goes_on_with_the_signal_that_it_waits_for(engine, client, s
     assert (answer.status_code, answer.json()["data"]) == (200, {"run_id": run.id})
     assert (run.status, done[run.id]) == ("COMPLETED", {"data": {"signal": "approve", "data": {"by": "ann"}}})
     assert (await client.post("/v1/signals", json={"signal": "approve"})).status_code == 404
+
+
+async def test_of_two_signals_at_once_one_finds_nobody_waiting(engine, client, signalled):
+    registration, done = signalled
+    await engine._core.sync(registration, None)
+    run = (await engine.send("go", {"signal": "approve"})).run
+    answers = await asyncio.gather(
+        *(client.post("/v1/signals", json={"signal": "approve", "data": n}) for n in range(2))
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 404]
+    (told,) = [n for n, answer in enumerate(answers) if answer.status_code == 200]
+    assert done[run.id]["data"]["data"] == told
+
+
+async def test_of_two_signals_in_the_middle_of_an_apps_call_one_is_taken(engine, client, signalled):
+    async def signals_twice(ctx: inngest.Context) -> list[int]:
+        answers = [await client.post("/v1/signals", json={"signal": "approve", "data": n}) for n in range(2)]
+        return [answer.status_code for answer in answers]
+
+    registration, done = signalled
+    await engine._core.sync(registration, None)
+    await engine.serve(*app(asks=("ask", {}, signals_twice)))
+    run = (await engine.send("go", {"signal": "approve"})).run
+    assert (await engine.send("ask")).run.output == [200, 404]
+    with anyio.fail_after(5):
+        while not run.is_over:
+            await anyio.lowlevel.checkpoint()
+    assert done[run.id]["data"]["data"] == 0
+
+
+async def test_what_was_promised_to_a_run_is_forgotten_when_the_engine_begins_again(engine, signalled, monkeypatch):
+    registration, _ = signalled
+    await engine._core.sync(registration, None)
+    host = host_of(engine)
+    signals = PromisedSignals(host)
+
+    async def later(_):
+        """As when the engine is at work, and begins again before it comes to this."""
+
+    monkeypatch.setattr(host, "do", later)
+    run = (await engine.send("go", {"signal": "approve"})).run
+    assert [await signals.send("approve", encode(1)) for _ in range(2)] == [run.id, None]
+    await engine.reset()
+    again = (await engine.send("go", {"signal": "approve"})).run
+    assert again.id == run.id
+    assert await signals.send("approve", encode(1)) == again.id
 
 
 async def test_a_wait_for_a_signal_times_out(engine, client, signalled):

@@ -201,7 +201,7 @@ async def play(level, *, outputs, failing=False):
     logging.getLogger("inngest_testkit").setLevel(level)
     async with AsyncEngine() as engine:
         journal = engine._core.journal
-        journal.listeners.append(transitions(outputs=outputs, function_of=journal.functions.__getitem__))
+        journal.listen(transitions(outputs=outputs, function_of=journal.functions.__getitem__))
 
         def step():
             if failing:

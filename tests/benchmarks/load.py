@@ -67,7 +67,7 @@ async def _serve(pipe):
         elif entry.kind is HistoryKind.RUN_COMPLETED:
             completed += 1
 
-    engine._core.journal.listeners.append(listen)
+    engine._core.journal.listen(listen)
     async with serving(engine) as server:
         pipe.send(server.port)
         while (asked := await anyio.to_thread.run_sync(pipe.recv)) != "stop":

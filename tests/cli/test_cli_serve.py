@@ -156,15 +156,22 @@ def test_a_service_that_is_not_named_does_not_work(serve):
         assert told["events_not_handled"] == 1
 
 
-def test_what_is_under_way_may_end_when_it_stops(cli, project, serve):
+@contextmanager
+def stopping_in_a_step(cli, project, serve, number):
+    """A process that was told to stop by a signal in the middle of a step, and the event that lets the step end."""
     entered, leave = Event(), Event()
     with listening(answering(gate=(entered, leave))) as url, serve(*ALL) as served:
         served.wait_for("core-api listens")
         deploy(cli, project, served, url)
         send(served)
         assert entered.wait(30)
-        served.process.send_signal(signal.SIGTERM)
+        served.process.send_signal(number)
         served.wait_for("stopping; requests and steps under way have 10 s to end")
+        yield served, leave
+
+
+def test_what_is_under_way_may_end_when_it_stops(cli, project, serve):
+    with stopping_in_a_step(cli, project, serve, signal.SIGTERM) as (served, leave):
         leave.set()
         assert served.ended() == 0
         assert served.has("stopped")
@@ -172,14 +179,7 @@ def test_what_is_under_way_may_end_when_it_stops(cli, project, serve):
 
 
 def test_a_second_signal_ends_it_at_once(cli, project, serve):
-    entered, leave = Event(), Event()
-    with listening(answering(gate=(entered, leave))) as url, serve(*ALL) as served:
-        served.wait_for("core-api listens")
-        deploy(cli, project, served, url)
-        send(served)
-        assert entered.wait(30)
-        served.process.send_signal(signal.SIGINT)
-        served.wait_for("stopping; requests and steps under way have 10 s to end")
+    with stopping_in_a_step(cli, project, serve, signal.SIGINT) as (served, leave):
         began = time.monotonic()
         assert served.stop(signal.SIGINT) == 0
         assert time.monotonic() - began < 8

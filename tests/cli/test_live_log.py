@@ -29,7 +29,7 @@ def engine():
 def logged(engine, **options):
     written = []
     log = LiveLog(engine._core.journal, local_time=False, write=written.append, **options)
-    engine._core.journal.listeners.append(log.see)
+    engine._core.journal.listen(log.see)
 
     def lines():
         log.flush()

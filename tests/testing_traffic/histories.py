@@ -40,7 +40,7 @@ class Story:
         )
         late = None if late_after is None else timedelta(seconds=late_after)
         self.observer = Observer(core, self.begin, self.length, 10 * SECOND, late)
-        self.journal.listeners.append(self.observer.hear)
+        self.journal.listen(self.observer.hear)
         self.all = None
 
     def at(self, seconds):

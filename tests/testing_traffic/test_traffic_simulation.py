@@ -168,7 +168,7 @@ def test_two_simulations_follow_each_other():
     second = traffic.simulate(engine, traffic.constant(GO, "2/m"), until="1h")
     assert (first.functions["import"].runs, second.functions["import"].runs) == (60, 120)
     assert second.started_at == first.until
-    assert engine._core.journal.listeners == []
+    assert engine._core.journal.listeners == ()
     assert engine._core.drivers.mocks.timings == {}
 
 
@@ -309,7 +309,7 @@ def test_a_mistake_in_a_stream_sends_nothing():
     with pytest.raises(SetupError, match="lies outside of the simulation"):
         traffic.simulate(engine, traffic.constant(GO, "1/s"), traffic.at(GO, ["2h"]), until="1h")
     assert engine.events() == []
-    assert engine._core.journal.listeners == []
+    assert engine._core.journal.listeners == ()
 
 
 def test_rows_are_json_for_a_data_frame():

@@ -11,7 +11,7 @@ from graphql import DocumentNode, GraphQLError, parse
 from starlette.routing import Route
 
 from inngest_testkit.api.face import json_reply
-from inngest_testkit.api.graphql.limits import MOST_TOKENS, DocumentLimits
+from inngest_testkit.api.graphql.limits import MOST_TOKENS, check_size
 from inngest_testkit.errors import TestkitError
 
 if TYPE_CHECKING:
@@ -69,7 +69,6 @@ def graphql_route(path: str, schema: GraphQLSchema, face: Face) -> Route:
             asked,
             context_value=face,
             query_parser=_parse,
-            validation_rules=[DocumentLimits],
             error_formatter=_error,
             logger=_SILENT,
             middleware=cast("Any", [budget]),
@@ -83,7 +82,10 @@ def graphql_route(path: str, schema: GraphQLSchema, face: Face) -> Route:
 
 
 def _parse(_: Any, asked: dict[str, Any]) -> DocumentNode:  # noqa: ANN401 - as ariadne calls it
-    return parse(asked["query"], max_tokens=MOST_TOKENS)
+    document = parse(asked["query"], max_tokens=MOST_TOKENS)
+    # Before it is validated: one of the rules compares each field with all others.
+    check_size(document)
+    return document
 
 
 def _error(error: GraphQLError, _: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - as ariadne calls it

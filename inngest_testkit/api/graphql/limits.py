@@ -6,7 +6,7 @@ for millions of fields.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from graphql import (
     DocumentNode,
@@ -17,12 +17,11 @@ from graphql import (
     OperationDefinitionNode,
     SelectionSetNode,
 )
-from graphql.validation import ASTValidationRule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MOST_DEPTH", "MOST_FIELDS", "MOST_TOKENS", "DocumentLimits"]
+__all__ = ["MOST_DEPTH", "MOST_FIELDS", "MOST_TOKENS", "check_size"]
 
 #: How deep fields may be nested. The introspection query of the reference implementation has 15 levels.
 MOST_DEPTH = 20
@@ -32,29 +31,29 @@ MOST_FIELDS = 1000
 MOST_TOKENS = 5000
 
 
-class DocumentLimits(ASTValidationRule):
-    """Refuses documents beyond `MOST_DEPTH` and `MOST_FIELDS`."""
+def check_size(document: DocumentNode) -> None:
+    """Raise `GraphQLError` for a document beyond `MOST_DEPTH` or `MOST_FIELDS`.
 
-    def enter_document(self, node: DocumentNode, *_: Any) -> None:  # noqa: ANN401 - as graphql-core calls it
-        """Measure every operation."""
-        fragments = {each.name.value: each for each in node.definitions if isinstance(each, FragmentDefinitionNode)}
-        sizes = _Sizes(fragments)
-        for operation in node.definitions:
-            if not isinstance(operation, OperationDefinitionNode):
-                continue
-            depth, fields = sizes.of(operation.selection_set)
-            if depth > MOST_DEPTH:
-                self.report_error(
-                    GraphQLError(
-                        f"The query is {depth} levels deep, {MOST_DEPTH} at most; ask for less at a time", [operation]
-                    )
-                )
-            if fields > MOST_FIELDS:
-                self.report_error(
-                    GraphQLError(
-                        f"The query selects {fields} fields, {MOST_FIELDS} at most; ask for less at a time", [operation]
-                    )
-                )
+    It may be asked of any document that was parsed: unknown fragments, and those that use themselves, count as nothing
+    where they are used, and are left to validation.
+    """
+    fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
+    sizes = _Sizes(fragments)
+    asked = written = 0
+    for each in document.definitions:
+        if not isinstance(each, OperationDefinitionNode | FragmentDefinitionNode):
+            continue
+        depth, fields = sizes.of(each.selection_set)
+        if depth > MOST_DEPTH:
+            raise GraphQLError(
+                f"The query is {depth} levels deep, {MOST_DEPTH} at most; ask for less at a time", [each]
+            )
+        asked += fields if isinstance(each, OperationDefinitionNode) else 0
+        written += _Sizes({}).of(each.selection_set)[1]
+    # Validation goes through all that is written, also through fragments that nothing uses.
+    fields = max(asked, written)
+    if fields > MOST_FIELDS:
+        raise GraphQLError(f"The query selects {fields} fields, {MOST_FIELDS} at most; ask for less at a time")
 
 
 class _Sizes:

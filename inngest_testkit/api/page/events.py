@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from inngest_testkit.api.page.runs import unseen
 from inngest_testkit.api.page.values import limit_of, moment, text_of
+from inngest_testkit.api.reads.runs import each_there, view_of
 from inngest_testkit.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -47,7 +50,7 @@ def _summary(core: Core, received: Received) -> dict[str, Any]:
         "name": received.event.name,
         "id": received.event.id,
         "at": moment(received.at),
-        "runs": [_run(core, run_id) for run_id in run_ids[:_MOST_RUNS]],
+        "runs": list(each_there(partial(_run, core), run_ids[:_MOST_RUNS])),
         "runs_left_out": max(0, len(run_ids) - _MOST_RUNS),
     }
 
@@ -55,8 +58,8 @@ def _summary(core: Core, received: Received) -> dict[str, Any]:
 def _run(core: Core, run_id: str) -> dict[str, str]:
     return {
         "id": run_id,
-        "function": core.journal.functions[run_id],
-        "status": core.journal.fold(run_id).status.value,
+        "function": view_of(core, run_id).function_id,
+        "status": unseen(core, run_id).status.value,
     }
 
 

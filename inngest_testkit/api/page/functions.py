@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.api.page.examples import example_of
@@ -19,7 +20,7 @@ __all__ = ["function_list"]
 
 def function_list(core: Core, _: Mapping[str, str]) -> dict[str, Any]:
     """Return the functions by id, each with its triggers, its steps where they are known, and its flow control."""
-    return {"functions": [_function(core.plans[function_id]) for function_id in sorted(core.plans)]}
+    return {"functions": [_function(plan) for _, plan in sorted(core.plans.items(), key=itemgetter(0))]}
 
 
 def _function(plan: Plan) -> dict[str, Any]:

@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from inngest_testkit.api.page.graph import graph_of
 from inngest_testkit.api.page.values import error_view, limit_of, moment, text_of
+from inngest_testkit.api.reads.runs import each_there, view_of
 from inngest_testkit.clock import FakeClock
 from inngest_testkit.errors import NotFoundError
 from inngest_testkit.runs import Run, RunStatus
 from inngest_testkit.runs.timeline import rows
+from inngest_testkit.runs.view import DROPPED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from inngest_testkit.engine.core import Core
     from inngest_testkit.runs import Held
     from inngest_testkit.runs.model import Attempt, StepRecord, Wait
 
-__all__ = ["run_detail", "run_list", "status_view"]
+__all__ = ["run_detail", "run_list", "status_view", "unseen"]
 
 #: Lines of a timeline that are sent, the last ones.
 _MOST_LINES = 1000
@@ -46,37 +48,35 @@ def run_list(core: Core, asked: Mapping[str, str]) -> dict[str, Any]:
         raise NotFoundError("status", status, [each.value for each in RunStatus])
     most = limit_of(asked)
     found: list[dict[str, Any]] = []
-    for view in _matching(core, asked.get("function", ""), asked.get("text", "").casefold()):
-        # A look at a list tells nobody of a failure: only what a test reads counts as seen.
-        if status and view.status != status:
+    function, text = asked.get("function", ""), asked.get("text", "").casefold()
+
+    def read(run_id: str) -> dict[str, Any] | None:
+        owner, view = view_of(core, run_id).function_id, unseen(core, run_id)
+        asked_for = not function or owner == function
+        if asked_for and text:
+            names = (event.name for event in view.events)
+            asked_for = any(text in each.casefold() for each in (run_id, owner, *names))
+        return _summary(owner, view) if asked_for and (not status or view.status == status) else None
+
+    for summary in each_there(read, reversed(list(core.journal.runs))):
+        if summary is None:
             continue
         if len(found) == most:
             return {"runs": found, "more": True}
-        found.append(_summary(core, view))
+        found.append(summary)
     return {"runs": found, "more": False}
 
 
-def _matching(core: Core, function_id: str, text: str) -> Iterator[Run]:
-    journal = core.journal
-    for run_id in reversed(list(journal.runs)):
-        function = journal.functions[run_id]
-        if function_id and function != function_id:
-            continue
-        names = (event.name for event in journal.run_events[run_id])
-        if not text or any(text in each.casefold() for each in (run_id, function, *names)):
-            yield _view(core, run_id)
-
-
-def _view(core: Core, run_id: str) -> Run:
-    """A view without its function is not a reader's: that a failure was seen on the page is not noted."""
+def unseen(core: Core, run_id: str) -> Run:
+    """Return a view of a run that is not a reader's: only what a test reads of a failure counts as seen."""
     return Run(run_id, "", core.journal)
 
 
-def _summary(core: Core, view: Run) -> dict[str, Any]:
+def _summary(owner: str, view: Run) -> dict[str, Any]:
     waiting = view.waiting
     return {
         "id": view.id,
-        "function": core.journal.functions[view.id],
+        "function": owner,
         "status": view.status.value,
         "started_at": moment(view.started_at),
         "ended_at": moment(view.ended_at),
@@ -90,11 +90,13 @@ def _summary(core: Core, view: Run) -> dict[str, Any]:
 def run_detail(core: Core, asked: Mapping[str, str]) -> dict[str, Any]:
     """Return a run: its summary, steps, waits, timeline, graph and events. Raises `NotFoundError`."""
     run_id = asked["run_id"]
-    core.run(run_id)
-    view = _view(core, run_id)
+    owner, view = view_of(core, run_id).function_id, unseen(core, run_id)
+    shape = core.journal.shapes.get(run_id)
+    if shape is None:
+        raise NotFoundError("run", run_id, reason=DROPPED)
     lines = rows(view)
     return {
-        **_summary(core, view),
+        **_summary(owner, view),
         "error": error_view(view.error),
         "output": None if view.output is None else text_of(view.output),
         "events": [text_of(event.to_dict()) | {"name": event.name} for event in view.events[:20]],
@@ -106,7 +108,7 @@ def run_detail(core: Core, asked: Mapping[str, str]) -> dict[str, Any]:
             for line in lines[-_MOST_LINES:]
         ],
         "lines_left_out": max(0, len(lines) - _MOST_LINES),
-        "graph": graph_of(view, core.journal.shapes[run_id]),
+        "graph": graph_of(view, shape),
     }
 
 

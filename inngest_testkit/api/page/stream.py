@@ -93,9 +93,9 @@ class Hub:
 
     def _attach(self) -> None:
         """Listen to the engine's journal as long as anyone reads."""
-        listeners = self._face.host.core.journal.listeners
+        journal = self._face.host.core.journal
         if bool(self.readers) != self._listens:
-            (listeners.append if self.readers else listeners.remove)(self._push)
+            (journal.listen if self.readers else journal.unlisten)(self._push)
             self._listens = not self._listens
 
     def _push(self, entry: HistoryEntry) -> None:

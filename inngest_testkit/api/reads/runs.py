@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from inngest_testkit.api.reads.functions import app_of, max_attempts
 from inngest_testkit.api.reads.ids import ACCOUNT, ENVIRONMENT, received_id, rfc3339
@@ -17,13 +17,13 @@ from inngest_testkit.queue.base import ItemKind
 from inngest_testkit.runs.journal import Received
 from inngest_testkit.runs.model import HistoryKind, RunStatus
 from inngest_testkit.runs.replay import ENDS
-from inngest_testkit.runs.view import DROPPED
+from inngest_testkit.runs.view import DROPPED, Run
 from inngest_testkit.sdk.protocol import Opcode
 from inngest_testkit.sdk.request import hashed
 from inngest_testkit.values import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from inngest_testkit.engine.core import Core
@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     from inngest_testkit.runs.model import HistoryEntry, StepRecord, Wait
     from inngest_testkit.values import Json
 
-__all__ = ["RunFacts", "all_runs", "find_run", "job_object", "run_object", "runs_of_event"]
+__all__ = ["RunFacts", "all_runs", "each_there", "find_run", "job_object", "run_object", "runs_of_event", "view_of"]
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 #: The status of a run as REST has it. Source: recordings/sdk `rest_reads`; the server's code, `enums.RunStatus`.
 _WORDS = {
@@ -185,24 +188,39 @@ def find_run(core: Core, run_id: str) -> RunFacts:
     )
 
 
-def _facts_of(core: Core, run_ids: Sequence[str]) -> list[RunFacts]:
-    found = []
-    for run_id in run_ids:
+def view_of(core: Core, run_id: str) -> Run:
+    """Return the view of a run.
+
+    Raises `NotFoundError`, also when another thread drops it meanwhile, or has only begun to create it.
+    """
+    core.known(run_id)
+    function = core.journal.functions.get(run_id)
+    if function is None or not core.journal.runs.get(run_id):
+        raise NotFoundError("run", run_id, reason=DROPPED)
+    return Run(run_id, function, core.journal)
+
+
+def each_there(read: Callable[[S], T], runs: Iterable[S]) -> Iterator[T]:
+    """Yield what is read of each run, but of those for which that raises `NotFoundError`.
+
+    So a list leaves out what another thread drops meanwhile, or has only begun to create.
+    """
+    for run in runs:
         try:
-            found.append(find_run(core, run_id))
+            found = read(run)
         except NotFoundError:
-            continue  # dropped meanwhile
-    return found
+            continue
+        yield found
 
 
 def all_runs(core: Core) -> list[RunFacts]:
     """Return every run, in order of creation."""
-    return _facts_of(core, list(core.journal.runs))
+    return list(each_there(partial(find_run, core), list(core.journal.runs)))
 
 
 def runs_of_event(core: Core, delivery: str) -> list[RunFacts]:
     """Return the runs that an event is in, by its delivery."""
-    return _facts_of(core, core.journal.runs_of(delivery))
+    return list(each_there(partial(find_run, core), core.journal.runs_of(delivery)))
 
 
 def run_object(facts: RunFacts, environment: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Discriminator, Field, RootModel, Tag
 
+from inngest_testkit.api.reads.runs import each_there
 from inngest_testkit.api.testkit.clock import ClockAnswer, clock_of
 from inngest_testkit.api.testkit.endpoint import Answer, Asked, Nothing, body_of, endpoint
 from inngest_testkit.api.testkit.runs import RunSummary, summary_of
@@ -72,7 +73,7 @@ async def _send(face: Face, request: Request) -> SentAnswer:
     body = (await body_of(face, request, SendBody)).root
     events = [each.model_dump(exclude_none=True) for each in (body if isinstance(body, list) else [body])]
     sent = await face.host.call(partial(_sent, event=events if isinstance(body, list) else events[0]))
-    return SentAnswer(ids=list(sent.ids), runs=[summary_of(run) for run in sent.runs], why_nothing=sent.why_nothing)
+    return SentAnswer(ids=list(sent.ids), runs=list(each_there(summary_of, sent.runs)), why_nothing=sent.why_nothing)
 
 
 async def _sent(core: Core, *, event: object) -> Sent:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from inngest_testkit.api.reads.runs import each_there, view_of
 from inngest_testkit.api.testkit.endpoint import Answer, Nothing, body_of, endpoint, query_of
 from inngest_testkit.runs import RunStatus
 from inngest_testkit.runs.model import StepStatus
@@ -125,12 +126,12 @@ async def _list(face: Face, request: Request) -> RunsAnswer:
     query = query_of(request)
     status = query.get("status")
     runs = face.host.core.runs(query.get("function"), None if status is None else status.upper())
-    return RunsAnswer(runs=[summary_of(run) for run in runs])
+    return RunsAnswer(runs=list(each_there(summary_of, runs)))
 
 
 async def _read(face: Face, request: Request) -> RunAnswer:
     """Tell all that is known of a run."""
-    run = face.host.core.run(request.path_params["run_id"])
+    run = view_of(face.host.core, request.path_params["run_id"])
     return RunAnswer(
         **summary_of(run).model_dump(),
         output=run.output,
@@ -149,7 +150,7 @@ async def _cancel(face: Face, request: Request) -> CancelAnswer:
     run_id: str = request.path_params["run_id"]
     await body_of(face, request, Nothing)
     cancelled = await face.host.call(lambda core: core.cancel(run_id))
-    return CancelAnswer(cancelled=cancelled, run=summary_of(face.host.core.run(run_id)))
+    return CancelAnswer(cancelled=cancelled, run=summary_of(view_of(face.host.core, run_id)))
 
 
 def summary_of(run: Run) -> RunSummary:

@@ -211,11 +211,12 @@ class _Simulation:
     @contextmanager
     def _listening(self, observer: Observer) -> Iterator[None]:
         core = self._core
-        listeners, mocks = core.journal.listeners, core.drivers.mocks
+        journal, mocks = core.journal, core.drivers.mocks
         bar = bar_for(self._progress, self._begin, self._until, lambda: self._said(observer))
         hearing = [observer.hear] if bar is None else [observer.hear, bar.hear]
         before, mocks.timings = mocks.timings, self._timings
-        listeners += hearing
+        for listen in hearing:
+            journal.listen(listen)
         try:
             with ExitStack() as stack:
                 if bar is not None:
@@ -224,7 +225,7 @@ class _Simulation:
         finally:
             mocks.timings = before
             for listen in hearing:
-                listeners.remove(listen)
+                journal.unlisten(listen)
 
     def _said(self, observer: Observer) -> str:
         return f"{self._fed:,} events, {len(observer.open):,} open runs"

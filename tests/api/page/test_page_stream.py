@@ -110,7 +110,7 @@ async def test_a_face_that_stops_ends_its_streams():
                     await anyio.lowlevel.checkpoint()
                 face.stop()
         assert told[0].startswith(b"retry: 1000\n\nevent: status\n")
-        assert engine._core.journal.listeners == []
+        assert engine._core.journal.listeners == ()
 
 
 async def test_a_quiet_stream_tells_that_it_is_still_there():
