@@ -418,8 +418,9 @@ class Core:
 
     def run(self, run_id: str) -> Run:
         """Return the view of a run."""
+        owner = self.journal.functions.get(run_id, "")
         self.known(run_id)
-        return Run(run_id, self.journal.functions[run_id], self.journal)
+        return Run(run_id, owner, self.journal)
 
     def known(self, run_id: str) -> None:
         """Raise `NotFoundError` for a run that is not there."""

@@ -57,7 +57,7 @@ class Why:
             run_id, wait = awaited[event.name]
             condition = f" if {wait.match}" if wait.match else ""
             reasons.append(
-                f"run {run_id} of {self._journal.functions[run_id]} waits for {event.name!r} at step {wait.step!r}"
+                f"run {run_id} of {self._journal.functions.get(run_id)} waits for {event.name!r} at step {wait.step!r}"
                 f"{condition}"
             )
         if reasons:
@@ -68,15 +68,15 @@ class Why:
 
     def _awaited(self) -> dict[str, tuple[str, Wait]]:
         """Return the events that runs wait for, each with the first such run."""
-        waits = (
-            (wait.event or "", (run_id, wait))
-            for run_id in list(self._journal.open_runs)[:_LOOKED_AT]
-            for wait in self._journal.fold(run_id).waiting
-            if wait.kind == "event"
-        )
         found: dict[str, tuple[str, Wait]] = {}
-        for name, what in waits:
-            found.setdefault(name, what)
+        for run_id in list(self._journal.open_runs)[:_LOOKED_AT]:
+            try:
+                waiting = self._journal.fold(run_id).waiting
+            except KeyError:
+                continue  # another thread is at work, and the run was dropped
+            for wait in waiting:
+                if wait.kind == "event":
+                    found.setdefault(wait.event or "", (run_id, wait))
         return found
 
     def incomplete(self, left: Sequence[str], limit: Duration, now: datetime, due: datetime | None) -> str:

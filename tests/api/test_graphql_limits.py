@@ -54,7 +54,7 @@ async def test_fragments_count_wherever_they_are_used(ask):
         f"fragment F{n} on Query {{ a: inner {{ ...F{n + 1} }} b: inner {{ ...F{n + 1} }} }}" for n in range(12)
     )
     answer = await ask("{ ...F0 } " + doubling + " fragment F12 on Query { leaf }")
-    assert answer["errors"][0]["message"].endswith("fields, 1000 at most; ask for less at a time")
+    assert answer["errors"][0]["message"].endswith("fields, 500 at most; ask for less at a time")
 
 
 @pytest.mark.parametrize(

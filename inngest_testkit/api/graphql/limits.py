@@ -26,7 +26,7 @@ __all__ = ["MOST_DEPTH", "MOST_FIELDS", "MOST_TOKENS", "check_size"]
 #: How deep fields may be nested. The introspection query of the reference implementation has 15 levels.
 MOST_DEPTH = 20
 #: How many fields a document may select, each use of a fragment counted.
-MOST_FIELDS = 1000
+MOST_FIELDS = 500
 #: How many tokens a document may have; beyond, it is not parsed.
 MOST_TOKENS = 5000
 
