@@ -40,6 +40,7 @@ class Discovery:
 
     url: str
     problem: str = "it was not asked yet"
+    has_registered: bool = False
 
 
 async def keep_synced(face: Face, urls: Sequence[str], *, poll_s: float | None = POLL_S) -> None:
@@ -61,10 +62,13 @@ async def keep_synced(face: Face, urls: Sequence[str], *, poll_s: float | None =
 async def _look(face: Face, client: httpx.AsyncClient, app: Discovery) -> None:
     problem = await _ask(face, client, app.url)
     if problem != app.problem:
-        if problem:
+        if problem and app.has_registered:
+            _log.warning("the app at %s does not answer as it did, and its functions stay: %s", app.url, problem)
+        elif problem:
             _log.warning("the app at %s is not registered: %s", app.url, problem)
         else:
             _log.info("the app at %s is registered", app.url)
+            app.has_registered = True
     app.problem = problem
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import anyio
 
@@ -87,6 +88,14 @@ def run_dev(options: DevOptions, screen: Screen) -> int:
         hosts=options.allowed_hosts,
         remote_control=options.remote_control,
     )
+    for url in options.sdk_urls:
+        if not _is_address(url):
+            raise SetupError(f"--sdk-url {url!r} is no address; write one such as http://127.0.0.1:3000/api/inngest")
+    if options.path.suffix == ".py":
+        raise SetupError(
+            f"{str(options.path)!r} is Python: functions of an SDK are served by an app, so start the app and give its "
+            "address: --sdk-url http://127.0.0.1:8000/api/inngest"
+        )
     if options.start is not None and not options.virtual_time:
         raise SetupError("--start is where a virtual clock starts; it goes with --virtual-time")
     clock = FakeClock(None if options.start is None else as_utc(options.start)) if options.virtual_time else WallClock()
@@ -102,6 +111,14 @@ def run_dev(options: DevOptions, screen: Screen) -> int:
     finally:
         sock.close()
     return 0
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
 
 
 def _has_uvloop() -> bool:

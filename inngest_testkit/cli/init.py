@@ -138,7 +138,7 @@ def written_files(wanted: _Wanted) -> dict[str, str]:
     """Return the files of a function, by their names in its folder."""
     if wanted.kind is Kind.PYTHON:
         return {
-            f"{wanted.module}.py": _filled(_PYTHON, wanted),
+            f"{wanted.module}_function.py": _filled(_PYTHON, wanted),
             f"test_{wanted.module}.py": _filled(_PYTHON_TEST, wanted),
         }
     function = _cue(wanted) if wanted.kind is Kind.CUE else json.dumps(_function(wanted), indent=2) + "\n"
@@ -242,7 +242,7 @@ def function(ctx: inngest.ContextSync) -> str:
 _PYTHON_TEST = '''\
 """What the function does when its event arrives."""
 
-from MODULE import client, function
+from MODULE_function import client, function
 
 
 def test_the_event_is_greeted(inngest_engine):

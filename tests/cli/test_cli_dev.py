@@ -394,3 +394,18 @@ def test_the_examples_of_its_help_are_understood(example):
     name, command, *arguments = shlex.split(example)
     assert (name, command) == ("inngest-testkit", "dev")
     typer.main.get_command(app).commands["dev"].make_context("dev", arguments)
+
+
+@pytest.mark.parametrize("url", ["foo", "localhost:3000/api/inngest", "http://", "http://["])
+def test_an_address_of_an_app_that_is_none_is_refused(cli, url):
+    ended = cli("dev", "--sdk-url", url)
+    assert ended.status == 2
+    assert f"--sdk-url {url!r} is no address; write one such as http://127.0.0.1:3000/api/inngest" in ended.err
+
+
+def test_a_python_file_is_refused_with_what_serves_it(cli, tmp_path):
+    file = tmp_path / "pay.py"
+    file.write_text("")
+    ended = cli("dev", file)
+    assert ended.status == 2
+    assert "functions of an SDK are served by an app" in ended.err.replace("\n", " ")

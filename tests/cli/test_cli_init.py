@@ -45,11 +45,19 @@ def test_each_kind_of_function_comes_with_a_test_that_passes(cli, project, tmp_p
         "in-json/event.json",
         "in-json/inngest.json",
         "in-json/test_in_json.py",
-        "in-python/in_python.py",
+        "in-python/in_python_function.py",
         "in-python/test_in_python.py",
     ]
     done = run_tests(tmp_path / "functions")
     assert "4 passed" in done.stdout, done.stdout
+
+
+def test_a_function_in_python_may_have_a_name_that_python_has(cli, project, tmp_path):
+    """A keyword, a module of the standard library, the SDK itself."""
+    for name in ("class", "json", "inngest"):
+        cli("init", name, "--kind", "python")
+    done = run_tests(tmp_path / "functions")
+    assert "6 passed" in done.stdout, done.stdout
 
 
 def test_the_test_fails_when_the_function_does_not_do_it(cli, project, tmp_path):
@@ -85,7 +93,7 @@ def test_for_machines_it_tells_the_same(cli, project):
     assert cli("init", "welcome", "--kind", "python", "--json").json == {
         "function": "welcome",
         "event": "app/welcome",
-        "files": ["functions/welcome/welcome.py", "functions/welcome/test_welcome.py"],
+        "files": ["functions/welcome/welcome_function.py", "functions/welcome/test_welcome.py"],
     }
 
 
