@@ -5,7 +5,6 @@ Source: recordings/sdk README, "Registration", `register.json`; the server's `pk
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from inngest_testkit.engine.serving import Registration
 from inngest_testkit.errors import InvalidFunctionsError, SetupError
 from inngest_testkit.executor.checkpoints import checkpoint_problem
 from inngest_testkit.ids import workflow_uuid
+from inngest_testkit.version import installed_version
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -45,7 +45,7 @@ async def _about(face: Face, _: Request) -> Response:
     functions = sorted(face.host.core.plans.values(), key=lambda plan: plan.function.id)
     strict, keys = face.settings.strict, face.settings.event_keys
     answer = {
-        "version": f"dev-testkit-{importlib.metadata.version('inngest-testkit')}",
+        "version": f"dev-testkit-{installed_version()}",
         "authed": strict,
         "startOpts": {"require_keys": strict},
         "functions": [config_of(plan, None) for plan in functions],

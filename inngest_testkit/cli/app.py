@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 from inngest_testkit.cli import build, deploy, dev_command, init, keys, serve
 from inngest_testkit.cli.options import NAME, AsJson, NoColor, PathArgument, epilog
 from inngest_testkit.cli.output import Screen, reported
+from inngest_testkit.version import installed_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +63,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - a callback of typer
     if wanted:
-        typer.echo(f"{NAME} {_version()}")
+        typer.echo(f"{NAME} {installed_version()}")
         raise typer.Exit
 
 
@@ -169,14 +169,9 @@ app.add_typer(keys.keys, name="keys")
 @app.command(epilog=epilog("  0  always", *EXAMPLES["version"]))
 def version(*, as_json: AsJson = False) -> None:
     """Print the version."""
-    typer.echo(json.dumps({"name": NAME, "version": _version()}) if as_json else f"{NAME} {_version()}")
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version(NAME)
-    except importlib.metadata.PackageNotFoundError:
-        return "(not installed)"
+    typer.echo(
+        json.dumps({"name": NAME, "version": installed_version()}) if as_json else f"{NAME} {installed_version()}"
+    )
 
 
 def run_app(arguments: Sequence[str] | None = None) -> int:

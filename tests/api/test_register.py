@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import importlib.metadata
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -224,3 +225,13 @@ async def test_the_server_says_which_functions_it_has(client):
     assert answer["functions"][0].keys() | {"fv"} == recorded["functions"][0].keys()
     assert answer["functions"][0]["steps"][0]["uri"] == f"{URL}?fnId=shop-ask&stepId=step"
     assert answer["version"].startswith("dev-")
+
+
+async def test_a_package_that_is_only_on_the_path_says_so(client, monkeypatch):
+    """Its version cannot be told, and the server answers."""
+
+    def not_found(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", not_found)
+    assert (await client.get("/dev")).json()["version"] == "dev-testkit-(not installed)"

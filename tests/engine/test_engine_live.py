@@ -254,12 +254,19 @@ async def test_a_store_that_fails_once_does_not_end_the_work(monkeypatch, caplog
     assert "the queue is away" in caplog.text
 
 
-async def test_a_queue_that_is_held_stays_so_after_drains_that_overlap():
-    begun, go = anyio.Event(), anyio.Event()
+class Slow:
+    """A step that is under way until it may go."""
 
-    async def slow():
-        begun.set()
-        await go.wait()
+    def __init__(self):
+        self.begun, self.go = anyio.Event(), anyio.Event()
+
+    async def __call__(self):
+        self.begun.set()
+        await self.go.wait()
+
+
+async def test_a_queue_that_is_held_stays_so_after_drains_that_overlap():
+    slow = Slow()
 
     async with working() as engine:
         control = engine._core.control
@@ -268,10 +275,10 @@ async def test_a_queue_that_is_held_stays_so_after_drains_that_overlap():
         await engine.send("go")
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(control.drain, "10s")
-            await begun.wait()
+            await slow.begun.wait()
             tasks.start_soon(control.drain, "10s")
             await anyio.lowlevel.checkpoint()
-            go.set()
+            slow.go.set()
         assert control.is_held
         run = (await engine.send("go")).run
         await anyio.lowlevel.checkpoint()
@@ -279,11 +286,7 @@ async def test_a_queue_that_is_held_stays_so_after_drains_that_overlap():
 
 
 async def test_a_queue_that_is_held_while_it_is_drained_is_held_afterwards():
-    begun, go = anyio.Event(), anyio.Event()
-
-    async def slow():
-        begun.set()
-        await go.wait()
+    slow = Slow()
 
     async with working() as engine:
         control = engine._core.control
@@ -291,9 +294,9 @@ async def test_a_queue_that_is_held_while_it_is_drained_is_held_afterwards():
         await engine.send("go")
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(control.drain, "10s")
-            await begun.wait()
+            await slow.begun.wait()
             await control.hold()
-            go.set()
+            slow.go.set()
         assert control.is_held
 
 
